@@ -1,0 +1,345 @@
+"""vitals.yaml and the profiles as typed, validated models. Knows no PromQL."""
+
+from __future__ import annotations
+
+import os
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from vitals import yamlfile
+from vitals.errors import VitalsError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
+METRIC = r"^[a-zA-Z_:][a-zA-Z0-9_:]*$"
+LABEL = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
+DURATION = r"^([0-9]+(s|m|h|d|w))+$"
+
+Severity = Literal["critical", "warning", "info"]
+
+
+def _number(value: Any) -> Any:
+    return Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Number = Annotated[Decimal, BeforeValidator(_number)]
+Name = Annotated[str, Field(pattern=NAME, max_length=60)]
+LabelName = Annotated[str, Field(pattern=LABEL)]
+Duration = Annotated[str, Field(pattern=DURATION)]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# --- profiles -------------------------------------------------------------------------------------------
+
+
+class Relabel(Strict):
+    """A canonical label read from one of the app's labels, its values translated (regex → value, in order)."""
+
+    source: LabelName = Field(alias="from")
+    values: dict[str, str]
+
+    @field_validator("values")
+    @classmethod
+    def _regexes(cls, values: dict[str, str]) -> dict[str, str]:
+        for pattern in values:
+            try:
+                re.compile(pattern)
+            except re.error as err:
+                raise ValueError(f"{pattern!r} is not a regular expression: {err}") from err
+        return values
+
+
+class Source(Strict):
+    """One metric that feeds a signal."""
+
+    metric: str = Field(pattern=METRIC)
+    match: str = ""  # further label matchers, as PromQL writes them: 'operation="chat"'
+    minus: str | None = Field(default=None, pattern=METRIC)  # total minus this one (counters only)
+    labels: dict[LabelName, LabelName | Relabel] = {}  # canonical label: the app's label
+    set: dict[LabelName, str] = {}  # canonical label: constant
+
+
+class Feed(Strict):
+    """How a profile feeds one signal: one metric, several, or (for exporters) an expression."""
+
+    metric: str | None = Field(default=None, pattern=METRIC)
+    match: str = ""
+    minus: str | None = Field(default=None, pattern=METRIC)
+    labels: dict[LabelName, LabelName | Relabel] = {}
+    set: dict[LabelName, str] = {}
+    sources: list[Source] = []
+    expr: str | None = None  # PromQL over this profile's metrics; $sel is its selector
+    scale: Number = Decimal(1)  # the app's unit × scale = the signal's unit (0.001 for milliseconds)
+    buckets: list[Number] = []  # histograms: the finite bounds, in the app's unit
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Feed:
+        given = [k for k in ("metric", "sources", "expr") if getattr(self, k)]
+        if len(given) != 1:
+            raise ValueError(f"give exactly one of metric, sources, expr (found: {', '.join(given) or 'none'})")
+        if self.buckets != sorted(set(self.buckets)):
+            raise ValueError("buckets must rise and not repeat")
+        if self.scale <= 0:
+            raise ValueError("scale must be above 0")
+        return self
+
+    def metrics(self) -> list[Source]:
+        """The sources, whichever way they were written (none for an expression)."""
+        if self.metric:
+            return [Source(metric=self.metric, match=self.match, minus=self.minus, labels=self._labels(),
+                           set=self.set)]
+        return self.sources
+
+    def _labels(self) -> dict[str, Any]:
+        return {k: v.model_dump(by_alias=True) if isinstance(v, Relabel) else v
+                for k, v in self.labels.items()}
+
+
+class AlertChange(Strict):
+    """What one app wants different about one alert."""
+
+    for_: Duration | None = Field(default=None, alias="for")
+    severity: Severity | None = None
+    enabled: bool = True
+
+
+class Profile(Strict):
+    profile: Name
+    title: str
+    kind: Literal["app", "exporter", "stack"] = "app"
+    about: str
+    signals: dict[str, Feed]
+    thresholds: dict[str, Number] = {}
+    alerts: dict[str, AlertChange] = {}
+
+
+# --- vitals.yaml ----------------------------------------------------------------------------------------
+
+
+class App(Strict):
+    """One of the user's own applications."""
+
+    job: Name
+    profile: Name
+    targets: list[str] = Field(min_length=1)
+    metrics_path: str = Field(default="/metrics", pattern=r"^/[^\s]*$")
+    scheme: Literal["http", "https"] = "http"
+    bearer_token_file: Path | None = None
+    team: Name | None = None
+    thresholds: dict[str, Number] = {}
+    alerts: dict[str, AlertChange] = {}
+
+    @field_validator("targets")
+    @classmethod
+    def _addresses(cls, targets: list[str]) -> list[str]:
+        for target in targets:
+            if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}", target):
+                raise ValueError(f"{target!r} is not host:port (the path goes into metrics_path)")
+        return targets
+
+
+class Price(Strict):
+    input_usd_per_mtok: Number = Field(ge=0)
+    output_usd_per_mtok: Number = Field(ge=0)
+
+
+class Prices(Strict):
+    as_of: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
+    models: list[str] = []
+    overrides: dict[str, Price] = {}
+
+
+class Receiver(Strict):
+    """Where notifications go. Secrets are files, never values."""
+
+    webhook_url_file: Path | None = None
+    slack_webhook_url_file: Path | None = None
+    slack_channel: str | None = None
+    pagerduty_routing_key_file: Path | None = None
+    email_to: str | None = None
+
+    @model_validator(mode="after")
+    def _some(self) -> Receiver:
+        if not any((self.webhook_url_file, self.slack_webhook_url_file, self.pagerduty_routing_key_file,
+                    self.email_to)):
+            raise ValueError("names nowhere to send to; give webhook_url_file, slack_webhook_url_file, "
+                             "pagerduty_routing_key_file or email_to")
+        if self.slack_channel and not self.slack_webhook_url_file:
+            raise ValueError("slack_channel needs slack_webhook_url_file")
+        return self
+
+
+class Smtp(Strict):
+    smarthost: str = Field(pattern=r"^[^\s:]+:[0-9]{1,5}$")
+    sender: str = Field(alias="from")
+    username: str | None = None
+    password_file: Path | None = None
+
+
+class Notify(Strict):
+    """Who is told; a severity without a receiver goes to the inbox."""
+
+    critical: Receiver | None = None
+    warning: Receiver | None = None
+    info: Receiver | None = None
+    security: Receiver | None = None
+    smtp: Smtp | None = None
+
+    @model_validator(mode="after")
+    def _mail(self) -> Notify:
+        receivers = (self.critical, self.warning, self.info, self.security)
+        if any(r and r.email_to for r in receivers) and not self.smtp:
+            raise ValueError("email_to needs notify.smtp (smarthost, from)")
+        return self
+
+
+class Links(Strict):
+    """Where annotations point."""
+
+    grafana: str = "http://127.0.0.1:3000"
+    runbooks: str = "http://127.0.0.1:9095/runbooks"
+
+    @field_validator("grafana", "runbooks")
+    @classmethod
+    def _http(cls, url: str) -> str:
+        if not re.match(r"^https?://[^\s\"']+$", url):
+            raise ValueError(f"{url!r} is not an http(s) address")
+        return url.rstrip("/")
+
+
+PORTS: dict[str, int] = {
+    "prometheus": 9090, "alertmanager": 9093, "grafana": 3000, "inbox": 9095, "demo": 9400,
+    "node-exporter": 9100, "postgres-exporter": 9187, "redis-exporter": 9121, "cadvisor": 8080,
+    "postgres": 15432, "redis": 16379,
+}
+
+
+class VitalsFile(Strict):
+    """vitals.yaml as written."""
+
+    demo: bool = True
+    apps: list[App] = []
+    thresholds: dict[str, Number] = {}
+    alerts: dict[str, AlertChange] = {}
+    prices: Prices
+    notify: Notify = Notify()
+    links: Links = Links()
+    ports: dict[str, Annotated[int, Field(ge=1, le=65535)]] = {}
+    profiles_dir: Path | None = None
+    retention: Duration = "35d"
+
+
+class Settings(BaseModel):
+    """Everything the generators and engines need to know, checked."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, frozen=True)
+
+    root: Path
+    state: Path
+    cache: Path
+    document: Any
+    file: VitalsFile
+    ports: dict[str, int]
+
+    @property
+    def demo(self) -> bool:
+        return self.file.demo
+
+    @property
+    def retention(self) -> str:
+        return self.file.retention
+
+    @property
+    def apps(self) -> list[App]:
+        return self.file.apps
+
+
+def load(path: Path | None = None) -> Settings:
+    """Read vitals.yaml (``$VITALS_CONFIG``, else the one in the project). Raises VitalsError.
+
+    Profiles are not read here: starting, stopping and asking for status need none of them.
+    """
+    path = path or Path(os.environ.get("VITALS_CONFIG") or ROOT / "vitals.yaml")
+    document = yamlfile.load(path)
+    file = yamlfile.validate(document, VitalsFile)
+    for name in file.ports:
+        if name not in PORTS:
+            raise document.error(("ports", name), "no such port" + yamlfile.nearest(name, PORTS))
+    ports = {**PORTS, **file.ports}
+    by_number: dict[int, str] = {}
+    for name, number in ports.items():
+        if number in by_number:
+            where = ("ports", name if name in file.ports else by_number[number])
+            raise document.error(where, f"port {number} is also {by_number[number]}'s; give one another number")
+        by_number[number] = name
+    seen: dict[str, int] = {}
+    for i, app in enumerate(file.apps):
+        if app.job in seen:
+            first = document.line("apps", seen[app.job], "job")
+            raise document.error(("apps", i, "job"), f"{app.job!r} is already the job on line {first}; "
+                                 "a job name stands for one application")
+        seen[app.job] = i
+    return Settings(root=ROOT, state=_folder("VITALS_STATE", ROOT / ".vitals"), document=document, file=file,
+                    cache=_folder("VITALS_CACHE", _cache_home() / "agent-vitals"), ports=ports)
+
+
+def _folder(variable: str, default: Path) -> Path:
+    return Path(os.environ.get(variable) or default).expanduser().absolute()
+
+
+def _cache_home() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+
+
+def load_profiles(settings: Settings) -> dict[str, tuple[Profile, yamlfile.Document]]:
+    """The bundled profiles and those of ``profiles_dir``, by name, each with its document for error lines."""
+    folders = [settings.root / "prometheus" / "profiles"]
+    if extra := settings.file.profiles_dir:
+        extra = (settings.document.path.parent / extra.expanduser()).resolve()
+        if not extra.is_dir():
+            raise settings.document.error(("profiles_dir",), f"{extra} is not a folder")
+        folders.append(extra)
+    profiles: dict[str, tuple[Profile, yamlfile.Document]] = {}
+    for file in (f for folder in folders for f in sorted(folder.glob("*.y*ml"))):
+        document = yamlfile.load(file)
+        profile = yamlfile.validate(document, Profile)
+        if profile.profile in profiles:
+            other = profiles[profile.profile][1].path
+            raise document.error(("profile",), f"{profile.profile!r} is already defined in {other}; choose another name")
+        profiles[profile.profile] = (profile, document)
+    for i, app in enumerate(settings.apps):
+        if app.profile not in profiles:
+            raise settings.document.error(
+                ("apps", i, "profile"), f"no profile {app.profile!r}" + yamlfile.nearest(app.profile, profiles))
+    if settings.demo:
+        for i, app in enumerate(settings.apps):
+            if app.job in demo_jobs(profiles):
+                raise settings.document.error(
+                    ("apps", i, "job"), f"{app.job!r} is one of the demo's jobs; choose another or set demo: false")
+    return profiles
+
+
+DEMO_JOBS = ("marketing-agents", "support-agent", "artisan-hub", "startup-studio", "hierarchical-agents",
+             "otel-genai", "litellm", "vllm")
+
+
+def demo_jobs(profiles: dict[str, Any]) -> tuple[str, ...]:
+    """The demo lives as one job for each of these profiles, named like the profile."""
+    return tuple(job for job in DEMO_JOBS if job in profiles)
+
+
+def required(settings: Settings) -> None:
+    """The folders that must be writable before anything starts."""
+    for folder in (settings.state, settings.cache):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as err:
+            raise VitalsError(f"{folder}: cannot be made: {err.strerror}; set VITALS_STATE / VITALS_CACHE") from err
