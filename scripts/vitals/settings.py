@@ -117,6 +117,7 @@ class Profile(Strict):
     title: str
     kind: Literal["app", "exporter", "stack"] = "app"
     about: str
+    priced: bool = True  # false: tokens cost nothing each (own hardware), so no cost is worked out
     signals: dict[str, Feed]
     thresholds: dict[str, Number] = {}
     alerts: dict[str, AlertChange] = {}

@@ -1,0 +1,399 @@
+# ruff: noqa: E501  (a table reads best with one entry to a line)
+"""The things worth watching, each named once. Knows no app's metric names and no PromQL.
+
+A signal is what an app feeds through its profile. A ratio is one signal's rate over another's. A threshold
+is a limit that a profile, or vitals.yaml for one job, may set; it is recorded as a series beside the values
+it limits. docs/signals.md is made from these tables.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+Kind = Literal["counter", "gauge", "histogram", "summary"]
+By = tuple[str, ...]
+JOB: By = ()  # per job, nothing kept beside it
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One thing worth watching.
+
+    ``labels`` are kept in detail; ``by`` are the subsets recorded ready-made (headline); ``windows`` are the
+    subsets of which 1h, 24h, 7d and 30d are recorded too. ``agg`` is how a gauge's series are combined.
+    """
+
+    name: str
+    kind: Kind
+    unit: str
+    text: str
+    labels: By = ()
+    by: tuple[By, ...] = (JOB,)
+    windows: tuple[By, ...] = ()
+    agg: Literal["sum", "max", "min", "avg"] = "sum"
+    derived: bool = False  # made by the recording rules, not fed by profiles
+
+
+@dataclass(frozen=True)
+class Part:
+    """A signal's rate, or the part of it that has certain label values; ``name`` is what that part is called."""
+
+    signal: str
+    match: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """``num`` over the sum of ``den``, both as rates; ``complement`` gives one minus that. Idle gives nothing."""
+
+    name: str
+    text: str
+    num: Part
+    den: tuple[str, ...]
+    by: tuple[By, ...] = (JOB,)
+    windows: tuple[By, ...] = ()
+    complement: bool = False
+    unit: str = "ratio"
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A limit. ``needs`` are the signals without which it limits nothing; ``quantile_of`` is the histogram
+    whose highest finite bucket it may not pass; ``default`` None means: only where somebody sets it."""
+
+    name: str
+    unit: str
+    text: str
+    needs: tuple[str, ...]
+    default: Decimal | None = None
+    quantile_of: str | None = None
+    bound_of: str | None = None  # must be one of this histogram's bounds
+
+
+def _s(name: str, kind: Kind, unit: str, text: str, labels: str = "", by: str = "", windows: str | None = None,
+       agg: Literal["sum", "max", "min", "avg"] = "sum", derived: bool = False) -> Signal:
+    return Signal(name, kind, unit, text, _by(labels), _bys(by), () if windows is None else _bys(windows), agg,
+                  derived)
+
+
+def _by(words: str) -> By:
+    return tuple(words.split())
+
+
+def _bys(words: str) -> tuple[By, ...]:
+    """``"agent, agent outcome"`` → per job, per agent, per agent and outcome."""
+    return (JOB, *(_by(part) for part in words.split(",") if part.strip()))
+
+
+# fmt: off
+_SIGNALS = (
+    # every target
+    _s("availability", "gauge", "ratio", "share of the job's targets that answer their scrape", windows="", agg="avg", derived=True),
+    # HTTP
+    _s("http_requests", "counter", "requests", "HTTP requests served", "endpoint code", "code, endpoint", windows=""),
+    _s("http_latency_seconds", "histogram", "seconds", "time to serve an HTTP request", "endpoint", "endpoint"),
+    _s("http_in_flight", "gauge", "requests", "HTTP requests being served now"),
+    _s("http_request_size_bytes", "histogram", "bytes", "size of HTTP request bodies", "endpoint"),
+    _s("http_response_size_bytes", "histogram", "bytes", "size of HTTP response bodies", "endpoint"),
+    # agents and workflows
+    _s("agent_runs", "counter", "runs", "finished agent runs by outcome", "agent outcome", "agent, outcome", windows="agent"),
+    _s("agent_starts", "counter", "runs", "agent runs begun", "agent", "agent"),
+    _s("agent_latency_seconds", "histogram", "seconds", "duration of one agent run", "agent", "agent"),
+    _s("agent_errors", "counter", "errors", "errors raised inside agents", "agent error_type", "error_type"),
+    _s("agents_active", "gauge", "agents", "agents running now"),
+    _s("agent_model_calls", "summary", "calls", "model calls per agent run", "agent", "agent"),
+    _s("agent_tool_calls", "summary", "calls", "tool calls per agent run", "agent", "agent"),
+    _s("workflow_runs", "counter", "runs", "finished workflows by outcome", "workflow outcome", "workflow, outcome", windows="workflow"),
+    _s("workflow_latency_seconds", "histogram", "seconds", "duration of one workflow", "workflow", "workflow"),
+    _s("crew_tasks", "counter", "tasks", "tasks done per crew role", "role", "role"),
+    _s("crew_task_latency_seconds", "histogram", "seconds", "duration of one crew task", "role", "role"),
+    # models
+    _s("llm_requests", "counter", "requests", "calls to a language model by outcome", "provider model outcome", "model, provider, outcome", windows="model"),
+    _s("llm_latency_seconds", "histogram", "seconds", "duration of a model call", "provider model", "model"),
+    _s("llm_first_token_seconds", "histogram", "seconds", "time until a model's first token", "provider model", "model"),
+    _s("llm_token_seconds", "histogram", "seconds", "time for each further token", "provider model", "model"),
+    _s("llm_tokens", "counter", "tokens", "tokens used by type (input, output, total)", "provider model type tenant", "model, type, model type, tenant", windows="model, type"),
+    _s("llm_cached_tokens", "counter", "tokens", "input tokens that a provider's or engine's cache answered", "model", windows=""),
+    _s("llm_reasoning_tokens", "counter", "tokens", "output tokens spent on reasoning", "model", windows=""),
+    _s("llm_cost_usd", "counter", "usd", "money spent on models: the app's own figure, else tokens × price", "provider model tenant", "model, provider, tenant", windows="model, tenant"),
+    _s("llm_unpriced_tokens", "counter", "tokens", "tokens of models that have no price, so that no cost is counted for them", "model", "model", windows="", derived=True),
+    _s("llm_queue_seconds", "histogram", "seconds", "time a request waits before a model works on it", "model"),
+    _s("llm_waiting", "gauge", "requests", "requests waiting for a model", "model"),
+    _s("llm_running", "gauge", "requests", "requests a model works on now", "model"),
+    _s("llm_kv_cache_ratio", "gauge", "ratio", "share of the key-value cache in use", "model instance", "model", agg="max"),
+    _s("llm_preemptions", "counter", "requests", "requests pushed back because the key-value cache was full", "model"),
+    _s("llm_deployment_state", "gauge", "state", "0 healthy, 1 partly failing, 2 outage", "model provider deployment", "model provider deployment", agg="max"),
+    _s("llm_fallbacks", "counter", "requests", "calls that went to another model instead, by outcome", "model fallback outcome", "model, outcome", windows=""),
+    _s("llm_cooldowns", "counter", "events", "deployments taken out for a while", "model"),
+    _s("llm_remaining_requests", "gauge", "requests", "requests a provider still allows in this window", "model provider", "model provider", agg="min"),
+    _s("llm_remaining_tokens", "gauge", "tokens", "tokens a provider still allows in this window", "model provider", "model provider", agg="min"),
+    _s("llm_budget_usd", "gauge", "usd", "budget of a team", "team", "team"),
+    _s("llm_budget_left_usd", "gauge", "usd", "what is left of a team's budget", "team", "team"),
+    _s("guardrail_requests", "counter", "requests", "guardrail checks by outcome", "guardrail outcome", "guardrail outcome", windows=""),
+    # retrieval
+    _s("rag_queries", "counter", "queries", "retrieval queries", "query_type", "query_type", windows=""),
+    _s("rag_latency_seconds", "histogram", "seconds", "duration of a retrieval stage", "stage", "stage"),
+    _s("rag_documents", "histogram", "documents", "documents retrieved per query"),
+    # tools, integrations, resilience
+    _s("tool_runs", "counter", "runs", "finished tool calls by outcome", "tool outcome", "tool, outcome", windows="tool"),
+    _s("tool_latency_seconds", "histogram", "seconds", "duration of a tool call", "tool", "tool"),
+    _s("tool_cost_usd", "counter", "usd", "money spent on tools", "tool", "tool", windows="tool"),
+    _s("integration_requests", "counter", "requests", "calls to services outside the app by outcome", "service outcome", "service, outcome", windows=""),
+    _s("integration_latency_seconds", "histogram", "seconds", "duration of such a call", "service", "service"),
+    _s("breaker_state", "gauge", "state", "circuit breaker: 0 closed, 1 open, 2 half-open", "service", "service", agg="max"),
+    _s("breaker_failures", "counter", "failures", "failures a circuit breaker counted", "service", "service"),
+    # conversations and their quality
+    _s("conversations", "counter", "conversations", "conversations begun", "tenant channel intent", "tenant, intent, channel", windows="intent, tenant"),
+    _s("conversations_resolved", "counter", "conversations", "conversations resolved", "tenant resolution", "resolution", windows=""),
+    _s("conversations_escalated", "counter", "conversations", "conversations handed to a person", "tenant reason", "reason", windows="reason"),
+    _s("conversations_active", "gauge", "conversations", "conversations going on now", "tenant", "tenant"),
+    _s("response_latency_seconds", "histogram", "seconds", "time to answer one message", "tenant intent", "intent"),
+    _s("first_response_seconds", "histogram", "seconds", "time to a conversation's first answer", "tenant"),
+    _s("conversation_seconds", "histogram", "seconds", "time until a conversation is resolved", "tenant"),
+    _s("app_errors", "counter", "errors", "errors the application counted", "error_type component", "error_type, component", windows=""),
+    _s("sentiment", "counter", "messages", "messages by the customer's mood", "sentiment", "sentiment", windows="sentiment"),
+    _s("eval_scores", "summary", "score", "judged answers by evaluation (csat 1 to 5, the others 0 to 1)", "eval", "eval", windows="eval"),
+    # business
+    _s("campaigns", "counter", "campaigns", "campaigns created", "campaign_type", "campaign_type", windows=""),
+    _s("campaign_score", "gauge", "ratio", "a campaign's performance score", "campaign", agg="avg"),
+    _s("leads", "counter", "leads", "leads generated", "source quality", "source, quality", windows="source"),
+    _s("lead_score", "histogram", "ratio", "score of generated leads"),
+    _s("content", "counter", "pieces", "content pieces generated", "content_type", "content_type", windows=""),
+    _s("content_score", "histogram", "ratio", "performance score of content"),
+    _s("events", "counter", "events", "behavioural events processed", "event_type", "event_type", windows=""),
+    _s("profiles_active", "gauge", "profiles", "active user profiles"),
+    _s("personalizations", "counter", "requests", "personalisation requests", windows=""),
+    _s("revenue_usd", "counter", "usd", "revenue tracked", "source", "source", windows="source"),
+    _s("conversions", "counter", "conversions", "conversion events", "conversion_type", "conversion_type", windows=""),
+    _s("registrations", "counter", "users", "user registrations", windows=""),
+    _s("users_active", "gauge", "users", "active users"),
+    _s("sessions_active", "gauge", "sessions", "active sessions"),
+    _s("feature_uses", "counter", "uses", "uses of a feature", "feature", "feature", windows="feature"),
+    # security
+    _s("auth_failures", "counter", "attempts", "failed logins; whose and from where is not kept", windows=""),
+    _s("suspicious_requests", "counter", "requests", "requests that look like an attack", "type", "type", windows=""),
+    _s("rate_limit_hits", "counter", "requests", "requests refused by a rate limit", "endpoint", "endpoint", windows=""),
+    # caches, the app's view of its database, the process
+    _s("cache_hits", "counter", "lookups", "cache lookups that found something", "cache", "cache"),
+    _s("cache_misses", "counter", "lookups", "cache lookups that found nothing", "cache", "cache"),
+    _s("db_queries", "counter", "queries", "database queries", "operation table", "operation, table"),
+    _s("db_latency_seconds", "histogram", "seconds", "duration of a database query", "operation", "operation"),
+    _s("app_memory_bytes", "gauge", "bytes", "memory of the app's processes", "instance", "instance"),
+    _s("app_cpu_cores", "gauge", "cores", "processor cores the app uses", "instance"),
+    _s("app_start_seconds", "gauge", "timestamp", "when the app's process began (Unix time)", "instance", "instance", agg="max"),
+    # hosts
+    _s("host_cpu_ratio", "gauge", "ratio", "share of a host's processor time in use", "instance", "instance", agg="max"),
+    _s("host_load_ratio", "gauge", "ratio", "five-minute load per processor core", "instance", "instance", agg="max"),
+    _s("host_memory_ratio", "gauge", "ratio", "share of a host's memory in use", "instance", "instance", agg="max"),
+    _s("host_disk_ratio", "gauge", "ratio", "share of a file system in use", "instance mountpoint", "instance mountpoint", agg="max"),
+    _s("host_disk_free_bytes", "gauge", "bytes", "bytes left on a file system", "instance mountpoint", "instance mountpoint", agg="min"),
+    _s("host_inode_ratio", "gauge", "ratio", "share of a file system's inodes in use", "instance mountpoint", "instance mountpoint", agg="max"),
+    _s("host_disk_io_ratio", "gauge", "ratio", "share of time a disk is busy", "instance device", "instance device", agg="max"),
+    _s("host_network_receive_bytes", "counter", "bytes", "bytes received", "instance device", "instance"),
+    _s("host_network_transmit_bytes", "counter", "bytes", "bytes sent", "instance device", "instance"),
+    _s("host_oom_kills", "counter", "kills", "processes killed because the host's memory ran out", "instance", "instance"),
+    # containers
+    _s("container_cpu_cores", "gauge", "cores", "processor cores a container uses", "instance container", "instance container"),
+    _s("container_cpu_throttled_ratio", "gauge", "ratio", "share of periods in which a container was held back by its processor limit", "instance container", "instance container", agg="max"),
+    _s("container_memory_bytes", "gauge", "bytes", "memory a container works with", "instance container", "instance container"),
+    _s("container_memory_ratio", "gauge", "ratio", "a container's memory over its limit", "instance container", "instance container", agg="max"),
+    _s("container_start_seconds", "gauge", "timestamp", "when a container began (Unix time)", "instance container", "instance container", agg="max"),
+    _s("container_oom_kills", "counter", "kills", "processes killed at a container's memory limit", "instance container", "instance container"),
+    _s("container_network_receive_bytes", "counter", "bytes", "bytes a container received", "instance container", "instance container"),
+    _s("container_network_transmit_bytes", "counter", "bytes", "bytes a container sent", "instance container", "instance container"),
+    # PostgreSQL
+    _s("postgres_up", "gauge", "state", "1 when the exporter reaches the server", "instance", "instance", agg="min"),
+    _s("postgres_connections", "gauge", "connections", "connections by state", "instance state", "instance, instance state"),
+    _s("postgres_connections_ratio", "gauge", "ratio", "connections over max_connections", "instance", "instance", agg="max"),
+    _s("postgres_transactions", "counter", "transactions", "transactions by outcome (success: commit, error: rollback)", "instance database outcome", "instance, instance outcome"),
+    _s("postgres_deadlocks", "counter", "deadlocks", "deadlocks found", "instance database", "instance"),
+    _s("postgres_cache_hit_ratio", "gauge", "ratio", "share of blocks read from the buffer cache", "instance", "instance", agg="min"),
+    _s("postgres_longest_transaction_seconds", "gauge", "seconds", "age of the oldest running transaction", "instance", "instance", agg="max"),
+    _s("postgres_database_bytes", "gauge", "bytes", "size of a database", "instance database", "instance database"),
+    _s("postgres_locks", "gauge", "locks", "locks held by mode", "instance mode", "instance, instance mode"),
+    # Redis
+    _s("redis_up", "gauge", "state", "1 when the exporter reaches the server", "instance", "instance", agg="min"),
+    _s("redis_memory_bytes", "gauge", "bytes", "memory in use", "instance", "instance"),
+    _s("redis_memory_ratio", "gauge", "ratio", "memory over maxmemory", "instance", "instance", agg="max"),
+    _s("redis_clients", "gauge", "connections", "connected clients", "instance", "instance"),
+    _s("redis_commands", "counter", "commands", "commands processed", "instance", "instance"),
+    _s("redis_hits", "counter", "lookups", "key lookups that found something", "instance", "instance"),
+    _s("redis_misses", "counter", "lookups", "key lookups that found nothing", "instance", "instance"),
+    _s("redis_evictions", "counter", "keys", "keys dropped because memory was full", "instance", "instance"),
+    _s("redis_rejected_connections", "counter", "connections", "connections refused at maxclients", "instance", "instance"),
+    _s("redis_save_failed", "gauge", "state", "1 when the last background save failed", "instance", "instance", agg="max"),
+    # Prometheus and Alertmanager themselves
+    _s("prometheus_rule_failures", "counter", "failures", "rule evaluations that failed", "instance group", "instance"),
+    _s("prometheus_rule_lag_ratio", "gauge", "ratio", "a rule group's evaluation time over its interval", "instance group", "instance group", agg="max"),
+    _s("prometheus_rule_missed", "counter", "evaluations", "rule evaluations that did not happen in time", "instance group", "instance"),
+    _s("prometheus_notifications_dropped", "counter", "notifications", "alerts not delivered to any Alertmanager", "instance", "instance"),
+    _s("prometheus_alertmanagers", "gauge", "servers", "Alertmanagers that Prometheus knows", "instance", "instance", agg="min"),
+    _s("prometheus_reload_ok", "gauge", "state", "1 when the running configuration is the one on disk", "instance", "instance", agg="min"),
+    _s("prometheus_tsdb_failures", "counter", "failures", "failed compactions, checkpoints, truncations and corruptions", "instance", "instance"),
+    _s("prometheus_series", "gauge", "series", "series in memory", "instance", "instance"),
+    _s("prometheus_samples", "counter", "samples", "samples taken in", "instance", "instance"),
+    _s("prometheus_scrapes_too_big", "counter", "scrapes", "scrapes refused because they passed a limit", "instance", "instance"),
+    _s("prometheus_storage_bytes", "gauge", "bytes", "disk space the series use", "instance", "instance"),
+    _s("alertmanager_reload_ok", "gauge", "state", "1 when the running configuration is the one on disk", "instance", "instance", agg="min"),
+    _s("alertmanager_notifications", "counter", "notifications", "notifications tried", "instance integration", "instance integration"),
+    _s("alertmanager_notifications_failed", "counter", "notifications", "notifications that failed", "instance integration", "instance integration"),
+    _s("alertmanager_alerts", "gauge", "alerts", "alerts an Alertmanager holds", "instance state", "instance state"),
+)
+
+_FAILED = 'outcome!="success"'
+_RATIOS = (
+    Ratio("http_error_ratio", "share of HTTP requests answered with a 5xx code", Part("http_requests", 'code=~"5.."', "http_errors"), ("http_requests",), _bys("endpoint"), _bys("")),
+    Ratio("agent_failure_ratio", "share of agent runs that failed", Part("agent_runs", _FAILED, "agent_failures"), ("agent_runs",), _bys("agent"), _bys("agent")),
+    Ratio("workflow_failure_ratio", "share of workflows that failed", Part("workflow_runs", _FAILED, "workflow_failures"), ("workflow_runs",), _bys("workflow"), _bys("")),
+    Ratio("llm_failure_ratio", "share of model calls that failed", Part("llm_requests", _FAILED, "llm_failures"), ("llm_requests",), _bys("model, provider"), _bys("")),
+    Ratio("tool_failure_ratio", "share of tool calls that failed", Part("tool_runs", _FAILED, "tool_failures"), ("tool_runs",), _bys("tool"), _bys("")),
+    Ratio("integration_failure_ratio", "share of calls to outside services that failed", Part("integration_requests", _FAILED, "integration_failures"), ("integration_requests",), _bys("service"), _bys("")),
+    Ratio("app_error_ratio", "errors per answered message", Part("app_errors"), ("response_latency_seconds",), windows=_bys("")),
+    Ratio("escalation_ratio", "share of conversations handed to a person", Part("conversations_escalated"), ("conversations",), windows=_bys("")),
+    Ratio("automation_ratio", "share of conversations that needed no person", Part("conversations_escalated"), ("conversations",), windows=_bys(""), complement=True),
+    Ratio("resolution_ratio", "share of conversations resolved", Part("conversations_resolved"), ("conversations",), windows=_bys("")),
+    Ratio("cache_hit_ratio", "share of cache lookups that found something", Part("cache_hits"), ("cache_hits", "cache_misses"), _bys("cache")),
+    Ratio("redis_hit_ratio", "share of Redis lookups that found something", Part("redis_hits"), ("redis_hits", "redis_misses"), _bys("instance")),
+    Ratio("postgres_rollback_ratio", "share of transactions rolled back", Part("postgres_transactions", _FAILED, "postgres_rollbacks"), ("postgres_transactions",), _bys("instance")),
+    Ratio("llm_cached_ratio", "share of input tokens that a cache answered", Part("llm_cached_tokens"), ("llm_tokens",), windows=_bys("")),
+    Ratio("guardrail_block_ratio", "share of guardrail checks that did not pass", Part("guardrail_requests", _FAILED, "guardrail_blocks"), ("guardrail_requests",)),
+    Ratio("llm_cost_per_conversation_usd", "model cost of one conversation", Part("llm_cost_usd"), ("conversations",), windows=_bys(""), unit="usd"),
+    Ratio("llm_tokens_per_conversation", "tokens of one conversation", Part("llm_tokens"), ("conversations",), windows=_bys(""), unit="tokens"),
+    Ratio("llm_cost_per_request_usd", "cost of one model call", Part("llm_cost_usd"), ("llm_requests",), windows=_bys(""), unit="usd"),
+    Ratio("llm_cost_per_run_usd", "model cost of one agent run", Part("llm_cost_usd"), ("agent_runs",), windows=_bys(""), unit="usd"),
+    Ratio("revenue_per_llm_usd", "revenue for each dollar spent on models", Part("revenue_usd"), ("llm_cost_usd",), windows=_bys("")),
+)
+
+
+def _t(name: str, unit: str, text: str, needs: str, default: str | None = None, quantile_of: str | None = None,
+       bound_of: str | None = None) -> Threshold:
+    return Threshold(name, unit, text, tuple(needs.split()), None if default is None else Decimal(default),
+                     quantile_of, bound_of)
+
+
+_THRESHOLDS = (
+    _t("availability_target", "ratio", "share of time the app should answer", "availability", "0.995"),
+    _t("availability_min", "ratio", "share of a day the app must answer", "availability", "0.99"),
+    _t("http_error_ratio", "ratio", "5xx share that wakes someone", "http_requests", "0.05"),
+    _t("http_error_ratio_elevated", "ratio", "5xx share to look at this day", "http_requests", "0.01"),
+    _t("http_error_ratio_target", "ratio", "5xx share promised", "http_requests"),
+    _t("http_requests_min", "requests", "requests in 5 minutes below which error shares say nothing", "http_requests", "20"),
+    _t("http_requests_per_second_target", "requests/s", "throughput the app must be able to carry", "http_requests"),
+    _t("http_latency_p95_seconds", "seconds", "p95 of HTTP requests", "http_latency_seconds", "2", "http_latency_seconds"),
+    _t("http_latency_p95_target_seconds", "seconds", "p95 promised", "http_latency_seconds", None, "http_latency_seconds"),
+    _t("agent_failure_ratio", "ratio", "share of an agent's runs that may fail", "agent_runs", "0.1"),
+    _t("agent_runs_min", "runs", "runs of one agent in 5 minutes below which shares and quantiles say nothing", "agent_runs", "5"),
+    _t("agent_latency_p95_seconds", "seconds", "p95 of one agent's runs", "agent_latency_seconds", "60", "agent_latency_seconds"),
+    _t("workflow_failure_ratio", "ratio", "share of workflows that may fail", "workflow_runs", "0.1"),
+    _t("workflow_runs_min", "runs", "workflows in 5 minutes below which shares say nothing", "workflow_runs", "5"),
+    _t("llm_errors_per_minute", "errors/min", "failed model calls in a minute", "llm_requests", "10"),
+    _t("llm_failure_ratio", "ratio", "share of model calls that may fail", "llm_requests", "0.05"),
+    _t("llm_requests_min", "requests", "model calls in 5 minutes below which shares and quantiles say nothing", "llm_requests", "10"),
+    _t("llm_latency_p95_seconds", "seconds", "p95 of model calls", "llm_latency_seconds", "30", "llm_latency_seconds"),
+    _t("llm_latency_p99_seconds", "seconds", "p99 of model calls", "llm_latency_seconds", None, "llm_latency_seconds"),
+    _t("llm_first_token_p95_seconds", "seconds", "p95 until the first token", "llm_first_token_seconds", "5", "llm_first_token_seconds"),
+    _t("llm_waiting", "requests", "requests waiting for a model", "llm_waiting", "50"),
+    _t("llm_kv_cache_ratio", "ratio", "use of the key-value cache", "llm_kv_cache_ratio", "0.95"),
+    _t("llm_remaining_requests_min", "requests", "requests a provider still allows", "llm_remaining_requests", "20"),
+    _t("llm_budget_left_ratio_min", "ratio", "share of a team's budget still left", "llm_budget_usd llm_budget_left_usd", "0.1"),
+    _t("llm_cost_per_conversation_usd", "usd", "model cost of one conversation", "llm_cost_usd conversations"),
+    _t("llm_cost_per_conversation_target_usd", "usd", "model cost of one conversation aimed at", "llm_cost_usd conversations"),
+    _t("llm_tokens_per_conversation", "tokens", "tokens of one conversation", "llm_tokens conversations"),
+    _t("llm_tokens_per_conversation_target", "tokens", "tokens of one conversation aimed at", "llm_tokens conversations"),
+    _t("llm_cost_per_hour_usd", "usd", "model spend in an hour", "llm_cost_usd"),
+    _t("llm_cost_per_month_usd", "usd", "model budget for 30 days", "llm_cost_usd"),
+    _t("llm_cost_surge_ratio", "ratio", "this hour's spend over the day's hourly mean", "llm_cost_usd", "3"),
+    _t("llm_cost_surge_min_usd", "usd", "spend in an hour below which a surge says nothing", "llm_cost_usd", "0.5"),
+    _t("rag_timeout_seconds", "seconds", "time after which a retrieval counts as too slow; one of the buckets", "rag_latency_seconds", None, None, "rag_latency_seconds"),
+    _t("rag_slow_ratio", "ratio", "share of retrievals that may be too slow", "rag_latency_seconds", "0.05"),
+    _t("rag_queries_min", "queries", "retrievals in 5 minutes below which shares say nothing", "rag_latency_seconds", "10"),
+    _t("tool_failure_ratio", "ratio", "share of a tool's calls that may fail", "tool_runs", "0.05"),
+    _t("tool_runs_min", "runs", "calls of one tool in 5 minutes below which shares say nothing", "tool_runs", "5"),
+    _t("integration_failure_ratio", "ratio", "share of calls to one outside service that may fail", "integration_requests", "0.05"),
+    _t("integration_failure_ratio_target", "ratio", "share of failed calls aimed at", "integration_requests"),
+    _t("integration_requests_min", "requests", "calls to one service in 5 minutes below which shares say nothing", "integration_requests", "5"),
+    _t("app_error_ratio", "ratio", "errors per answered message", "app_errors response_latency_seconds", "0.05"),
+    _t("app_error_ratio_elevated", "ratio", "errors per answered message to look at this day", "app_errors response_latency_seconds", "0.01"),
+    _t("responses_min", "responses", "answers in 5 minutes below which shares and quantiles say nothing", "response_latency_seconds", "10"),
+    _t("response_latency_p50_seconds", "seconds", "median time to answer", "response_latency_seconds", "5", "response_latency_seconds"),
+    _t("response_latency_p50_target_seconds", "seconds", "median time to answer aimed at", "response_latency_seconds", None, "response_latency_seconds"),
+    _t("response_latency_p95_seconds", "seconds", "p95 of the time to answer", "response_latency_seconds", "10", "response_latency_seconds"),
+    _t("response_latency_p99_seconds", "seconds", "p99 of the time to answer", "response_latency_seconds", "30", "response_latency_seconds"),
+    _t("response_latency_p99_target_seconds", "seconds", "p99 of the time to answer aimed at", "response_latency_seconds", None, "response_latency_seconds"),
+    _t("first_response_p95_seconds", "seconds", "p95 until the first answer", "first_response_seconds", "60", "first_response_seconds"),
+    _t("first_response_target_seconds", "seconds", "time to the first answer aimed at", "first_response_seconds", None, "first_response_seconds"),
+    _t("conversation_p95_seconds", "seconds", "p95 until a conversation is resolved", "conversation_seconds", "900", "conversation_seconds"),
+    _t("conversation_target_seconds", "seconds", "time to resolution aimed at", "conversation_seconds", None, "conversation_seconds"),
+    _t("conversations_min", "conversations", "conversations in an hour below which shares say nothing", "conversations", "20"),
+    _t("escalation_ratio", "ratio", "share of conversations handed to a person", "conversations conversations_escalated", "0.25"),
+    _t("escalation_ratio_target", "ratio", "share handed to a person aimed at", "conversations conversations_escalated"),
+    _t("automation_ratio_min", "ratio", "share of conversations that need no person", "conversations conversations_escalated", "0.7"),
+    _t("automation_ratio_target", "ratio", "share that needs no person aimed at", "conversations conversations_escalated"),
+    _t("resolution_ratio_min", "ratio", "share of conversations resolved", "conversations conversations_resolved", "0.6"),
+    _t("resolution_ratio_target", "ratio", "share resolved aimed at", "conversations conversations_resolved"),
+    _t("evals_min", "answers", "judged answers in an hour below which scores say nothing", "eval_scores", "20"),
+    _t("csat_min", "score", "customer satisfaction, 1 to 5", "eval_scores"),
+    _t("csat_target", "score", "customer satisfaction aimed at", "eval_scores"),
+    _t("intent_accuracy_min", "ratio", "share of intents understood", "eval_scores"),
+    _t("intent_accuracy_target", "ratio", "share of intents understood aimed at", "eval_scores"),
+    _t("hallucination_ratio", "ratio", "share of answers with made-up facts", "eval_scores"),
+    _t("hallucination_ratio_target", "ratio", "share of answers with made-up facts aimed at", "eval_scores"),
+    _t("sentiment_misread_ratio", "ratio", "share of moods misread", "eval_scores"),
+    _t("sentiment_misread_ratio_target", "ratio", "share of moods misread aimed at", "eval_scores"),
+    _t("human_cost_per_conversation_usd", "usd", "what a person handling one conversation costs (for savings)", "conversations"),
+    _t("leads_per_hour_min", "leads", "leads in an hour", "leads"),
+    _t("campaign_score_min", "ratio", "a running campaign's score", "campaign_score"),
+    _t("business_drop_ratio", "ratio", "this hour's volume over the same hour a week ago", "", "0.5"),
+    _t("auth_failures_per_second", "attempts/s", "failed logins", "auth_failures", "0.5"),
+    _t("suspicious_requests_per_minute", "requests/min", "requests that look like an attack", "suspicious_requests", "30"),
+    _t("rate_limit_hits_per_second", "requests/s", "requests refused by rate limits", "rate_limit_hits", "5"),
+    _t("cache_hit_ratio_min", "ratio", "share of cache lookups that find something", "cache_hits cache_misses", "0.7"),
+    _t("cache_lookups_min", "lookups", "lookups of one cache in 5 minutes below which shares say nothing", "cache_hits cache_misses", "50"),
+    _t("app_memory_bytes", "bytes", "memory of one process", "app_memory_bytes"),
+    _t("app_restarts_per_hour", "restarts", "process starts in an hour", "app_start_seconds", "4"),
+    _t("host_cpu_ratio", "ratio", "processor use", "host_cpu_ratio", "0.8"),
+    _t("host_memory_ratio", "ratio", "memory use to look at", "host_memory_ratio", "0.8"),
+    _t("host_memory_ratio_critical", "ratio", "memory use that wakes someone", "host_memory_ratio", "0.95"),
+    _t("host_disk_ratio", "ratio", "disk use to look at", "host_disk_ratio", "0.8"),
+    _t("host_disk_ratio_critical", "ratio", "disk use that wakes someone", "host_disk_ratio", "0.95"),
+    _t("host_inode_ratio", "ratio", "inode use", "host_inode_ratio", "0.9"),
+    _t("container_memory_ratio", "ratio", "container memory over its limit", "container_memory_ratio", "0.9"),
+    _t("container_cpu_throttled_ratio", "ratio", "share of periods held back", "container_cpu_throttled_ratio", "0.25"),
+    _t("container_restarts_per_hour", "restarts", "container starts in an hour", "container_start_seconds", "3"),
+    _t("postgres_connections_ratio", "ratio", "connections over max_connections that wakes someone", "postgres_connections_ratio", "0.9"),
+    _t("postgres_connections_ratio_elevated", "ratio", "connections over max_connections to look at", "postgres_connections_ratio", "0.8"),
+    _t("postgres_rollback_ratio", "ratio", "share of transactions rolled back", "postgres_transactions", "0.1"),
+    _t("postgres_transactions_min", "transactions", "transactions in 5 minutes below which shares say nothing", "postgres_transactions", "50"),
+    _t("postgres_cache_hit_ratio_min", "ratio", "share of blocks from the buffer cache", "postgres_cache_hit_ratio", "0.9"),
+    _t("postgres_transaction_seconds", "seconds", "age of a running transaction", "postgres_longest_transaction_seconds", "300"),
+    _t("redis_memory_ratio", "ratio", "memory over maxmemory", "redis_memory_ratio", "0.9"),
+    _t("redis_hit_ratio_min", "ratio", "share of lookups that find something", "redis_hits redis_misses"),
+    _t("prometheus_rule_lag_ratio", "ratio", "evaluation time over the interval", "prometheus_rule_lag_ratio", "0.8"),
+    _t("prometheus_series_jump_ratio", "ratio", "series now over an hour ago", "prometheus_series", "1.5"),
+    _t("prometheus_series_jump_min", "series", "series below which a jump says nothing", "prometheus_series", "20000"),
+)
+# fmt: on
+
+SIGNALS: dict[str, Signal] = {s.name: s for s in _SIGNALS}
+RATIOS: dict[str, Ratio] = {r.name: r for r in _RATIOS}
+THRESHOLDS: dict[str, Threshold] = {t.name: t for t in _THRESHOLDS}
+
+RATE = "5m"
+INTERVAL_SECONDS = 30
+WINDOWS: dict[str, int] = {"1h": 3600, "24h": 86400, "7d": 7 * 86400, "30d": 30 * 86400}
+QUANTILES: dict[str, str] = {"p50": "0.5", "p95": "0.95", "p99": "0.99"}
+
+# The signal that says an app is being used: the first of these that its profile feeds.
+TRAFFIC = ("http_requests", "conversations", "agent_runs", "workflow_runs", "llm_requests", "tool_runs", "events")
+
+
+def series(by: By, metric: str, operation: str) -> str:
+    """The name of a recorded series: ``series(("agent",), "agent_runs", "rate5m")`` → ``job_agent:agent_runs:rate5m``."""
+    return f"{'_'.join(('job', *by))}:{metric}:{operation}"
+
+
+def threshold_series(name: str) -> str:
+    return series(JOB, name, "threshold")
