@@ -1,0 +1,62 @@
+# ruff: noqa: E501  (texts read best on one line)
+"""What the application is for."""
+
+from vitals.alerts import Alert, under
+from vitals.signals import threshold_series
+
+
+def _dropped(name: str, series: str, what: str, at_least: int) -> Alert:
+    """This hour against the same hour a week ago: the rhythm of day and week is in both."""
+    week_ago = f"{series} offset 1w"
+    return Alert(
+        name, "info", "30m",
+        f"{series} / ({week_ago} >= {at_least})\n< on (job) group_left () {threshold_series('business_drop_ratio')}",
+        unit="ratio", limit="business_drop_ratio", dashboard="business", keep_firing_for="30m",
+        summary=f"{{{{ $labels.job }}}}: {what} at {{value}} of last week's",
+        description=f"The last hour's {what} of {{{{ $labels.job }}}} is {{value}} of the same hour a week ago; below {{limit}} is "
+                    "told.",
+        means=f"There is clearly less {what} than a week ago at this time.",
+        do=("A holiday, a campaign that ended, an outage elsewhere?", "Compare with traffic and errors on Overview."),
+    )
+
+
+ALERTS = [
+    Alert(
+        "LeadsLow", "warning", "15m",
+        "(job:leads:increase1h or 0 * job:leads_per_hour_min:threshold)\n"
+        f"< on (job) group_left () {threshold_series('leads_per_hour_min')}\n"
+        # Judged only after a full hour of running: before, an hour's count says nothing.
+        "and on (job) (time() - job:app_start_seconds:current > 3600)",
+        unit="count", limit="leads_per_hour_min", dashboard="business", keep_firing_for="15m",
+        summary="{{ $labels.job }}: {value} leads in the last hour",
+        description="{{ $labels.job }} generated {value} leads in the last hour, over all sources; the limit is {limit}.",
+        means="Hardly any leads come in, or none are counted at all.",
+        do=("Which source dried up? See Leads by source on Business.", "Do forms, campaigns and integrations work?",
+            "Does the app still count them? `vitals doctor URL`."),
+    ),
+    Alert(
+        "CampaignScoreLow", "warning", "15m",
+        # A campaign whose score has not moved for 6 hours has ended; its last score stays exposed for ever.
+        under("job_campaign:campaign_score:current", "campaign_score_min")
+        + "\nand changes(job_campaign:campaign_score:current[6h]) > 0",
+        unit="score", limit="campaign_score_min", dashboard="business", keep_firing_for="15m",
+        summary="{{ $labels.job }}: campaign {{ $labels.campaign }} scores {value}",
+        description="The running campaign {{ $labels.campaign }} of {{ $labels.job }} scores {value}; the limit is {limit}.",
+        means="A running campaign performs badly.",
+        do=("Did its audience, content or budget change?", "Pause it, or adapt it."),
+    ),
+    Alert(
+        "CampaignScoreDropped", "info", "15m",
+        "job_campaign:campaign_score:current\n"
+        "< 0.8 * avg_over_time(job_campaign:campaign_score:current[6h] offset 6h)",
+        unit="score", dashboard="business", keep_firing_for="15m",
+        summary="{{ $labels.job }}: campaign {{ $labels.campaign }} fell to {value}",
+        description="Campaign {{ $labels.campaign }} of {{ $labels.job }} scores {value}, a fifth or more below its mean of 6 to "
+                    "12 hours ago.",
+        means="A campaign that went well no longer does.",
+        do=("What changed in the last hours?", "Compare with the other campaigns: one, or all?"),
+    ),
+    _dropped("ConversationsDropped", "job:conversations:increase1h", "conversations", 50),
+    _dropped("RevenueDropped", "job:revenue_usd:increase1h", "revenue", 50),
+    _dropped("RegistrationsDropped", "job:registrations:increase1h", "registrations", 10),
+]
