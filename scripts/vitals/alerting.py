@@ -1,0 +1,81 @@
+"""Alerts → Prometheus alerting rules: links, labels, and what single apps want different."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vitals import alerts
+from vitals.alerts import Alert
+from vitals.recording import APP_INFO, Profiles
+from vitals.settings import AlertChange, Settings
+from vitals.yamlfile import Document, nearest
+
+
+def rule(alert: Alert, area: str, settings: Settings, change: AlertChange | None = None,
+         scope: str = "") -> dict[str, Any]:
+    """One alerting rule as it stands in a rule file; ``scope`` narrows it to some jobs."""
+    links = settings.file.links
+    for_ = (change.for_ if change else None) or alert.for_
+    result: dict[str, Any] = {"alert": alert.name, "expr": f"({alert.expr})\n{scope}" if scope else alert.expr}
+    if for_ != "0m":
+        result["for"] = for_
+    if alert.keep_firing_for:
+        result["keep_firing_for"] = alert.keep_firing_for
+    result["labels"] = {"severity": (change.severity if change else None) or alert.severity, "area": area,
+                        **alert.labels}
+    result["annotations"] = {
+        "summary": alert.text(alert.summary),
+        "description": alert.text(alert.description),
+        "runbook_url": f"{links.runbooks}/{alert.name}",
+        "dashboard_url": f"{links.grafana}/d/vitals-{alert.dashboard}" + _job_variable(alert),
+    }
+    return result
+
+
+def _job_variable(alert: Alert) -> str:
+    """Dashboards open on the alert's own app; alerts that belong to no job open on all."""
+    return "" if alert.name in ("Watchdog", "PricesStale") else "?var-job={{ $labels.job | urlquery }}"
+
+
+def groups(settings: Settings, profiles: Profiles) -> dict[str, dict[str, Any]]:
+    """Every alerting rule, by the file it belongs in."""
+    changes = _changes(settings, profiles)
+    files = {}
+    for area, found in alerts.by_area().items():
+        rules = [r for alert in found for r in _variants(alert, area, settings, changes.get(alert.name, {}))]
+        files[f"alerts-{area}"] = {"groups": [{"name": f"alerts:{area}", "interval": "30s", "rules": rules}]}
+    return files
+
+
+def _variants(alert: Alert, area: str, settings: Settings, changed: dict[str, AlertChange]) -> list[dict[str, Any]]:
+    """The alert for everybody, and once more for each app that wants it different (which the first leaves out)."""
+    everybody = changed.get("")
+    if everybody and not everybody.enabled:
+        return []
+    special = {matcher: change for matcher, change in changed.items() if matcher}
+    scope = "\n".join(f"unless on (job) {APP_INFO}{{{matcher}}}" for matcher in special)
+    rules = [rule(alert, area, settings, everybody, scope)]
+    for i, (matcher, change) in enumerate(special.items()):
+        if change.enabled:
+            later = "".join(f"\nunless on (job) {APP_INFO}{{{m}}}" for m in list(special)[i + 1:])
+            rules.append(rule(alert, area, settings, change, f"and on (job) {APP_INFO}{{{matcher}}}{later}"))
+    return rules
+
+
+def _changes(settings: Settings, profiles: Profiles) -> dict[str, dict[str, AlertChange]]:
+    """Alert → matcher → change. Later matchers win: everybody, then profile, then job."""
+    changes: dict[str, dict[str, AlertChange]] = {}
+    known = alerts.all_alerts()
+
+    def add(found: dict[str, AlertChange], matcher: str, document: Document, *where: str | int) -> None:
+        for name, change in found.items():
+            if name not in known:
+                raise document.error((*where, "alerts", name), "unknown alert" + nearest(name, known))
+            changes.setdefault(name, {})[matcher] = change
+
+    add(settings.file.alerts, "", settings.document)
+    for name, (profile, document) in profiles.items():
+        add(profile.alerts, f'profile="{name}"', document)
+    for i, app in enumerate(settings.apps):
+        add(app.alerts, f'job="{app.job}"', settings.document, "apps", i)
+    return changes
