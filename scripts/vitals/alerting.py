@@ -11,9 +11,18 @@ from vitals.settings import AlertChange, Settings
 from vitals.yamlfile import Document, nearest
 
 
+Key = tuple[str, str]  # ("profile", name) or ("job", name): whose alert is different
+
+EVERYBODY: Key = ("", "")
+
+
 def rule(alert: Alert, area: str, settings: Settings, change: AlertChange | None = None,
-         scope: str = "") -> dict[str, Any]:
-    """One alerting rule as it stands in a rule file; ``scope`` narrows it to some jobs."""
+         scope: str = "", key: Key = EVERYBODY) -> dict[str, Any]:
+    """One alerting rule as it stands in a rule file; ``scope`` narrows it to some jobs.
+
+    A variant carries its key as a label. Its series have that very label already, so the alert looks the
+    same; but the two rules are then not duplicates to promtool.
+    """
     links = settings.file.links
     for_ = (change.for_ if change else None) or alert.for_
     result: dict[str, Any] = {"alert": alert.name, "expr": f"({alert.expr})\n{scope}" if scope else alert.expr}
@@ -22,7 +31,7 @@ def rule(alert: Alert, area: str, settings: Settings, change: AlertChange | None
     if alert.keep_firing_for:
         result["keep_firing_for"] = alert.keep_firing_for
     result["labels"] = {"severity": (change.severity if change else None) or alert.severity, "area": area,
-                        **alert.labels}
+                        **alert.labels, **({key[0]: key[1]} if key != EVERYBODY else {})}
     result["annotations"] = {
         "summary": alert.text(alert.summary),
         "description": alert.text(alert.description),
@@ -47,35 +56,42 @@ def groups(settings: Settings, profiles: Profiles) -> dict[str, dict[str, Any]]:
     return files
 
 
-def _variants(alert: Alert, area: str, settings: Settings, changed: dict[str, AlertChange]) -> list[dict[str, Any]]:
+def _variants(alert: Alert, area: str, settings: Settings, changed: dict[Key, AlertChange]) -> list[dict[str, Any]]:
     """The alert for everybody, and once more for each app that wants it different (which the first leaves out)."""
-    everybody = changed.get("")
+    everybody = changed.get(EVERYBODY)
     if everybody and not everybody.enabled:
         return []
-    special = {matcher: change for matcher, change in changed.items() if matcher}
-    scope = "\n".join(f"unless on (job) {APP_INFO}{{{matcher}}}" for matcher in special)
-    rules = [rule(alert, area, settings, everybody, scope)]
-    for i, (matcher, change) in enumerate(special.items()):
+    special = [(key, change) for key, change in changed.items() if key != EVERYBODY]
+
+    def without(keys: list[tuple[Key, AlertChange]]) -> str:
+        return "".join(f"\nunless on (job) {_jobs(key)}" for key, _ in keys)
+
+    rules = [rule(alert, area, settings, everybody, without(special).strip())]
+    for i, (key, change) in enumerate(special):
         if change.enabled:
-            later = "".join(f"\nunless on (job) {APP_INFO}{{{m}}}" for m in list(special)[i + 1:])
-            rules.append(rule(alert, area, settings, change, f"and on (job) {APP_INFO}{{{matcher}}}{later}"))
+            scope = f"and on (job) {_jobs(key)}{without(special[i + 1:])}"
+            rules.append(rule(alert, area, settings, change, scope, key))
     return rules
 
 
-def _changes(settings: Settings, profiles: Profiles) -> dict[str, dict[str, AlertChange]]:
-    """Alert → matcher → change. Later matchers win: everybody, then profile, then job."""
-    changes: dict[str, dict[str, AlertChange]] = {}
+def _jobs(key: Key) -> str:
+    return f'{APP_INFO}{{{key[0]}="{key[1]}"}}'
+
+
+def _changes(settings: Settings, profiles: Profiles) -> dict[str, dict[Key, AlertChange]]:
+    """Alert → whose → change. Later ones win: everybody, then profile, then job."""
+    changes: dict[str, dict[Key, AlertChange]] = {}
     known = alerts.all_alerts()
 
-    def add(found: dict[str, AlertChange], matcher: str, document: Document, *where: str | int) -> None:
+    def add(found: dict[str, AlertChange], key: Key, document: Document, *where: str | int) -> None:
         for name, change in found.items():
             if name not in known:
                 raise document.error((*where, "alerts", name), "unknown alert" + nearest(name, known))
-            changes.setdefault(name, {})[matcher] = change
+            changes.setdefault(name, {})[key] = change
 
-    add(settings.file.alerts, "", settings.document)
+    add(settings.file.alerts, EVERYBODY, settings.document)
     for name, (profile, document) in profiles.items():
-        add(profile.alerts, f'profile="{name}"', document)
+        add(profile.alerts, ("profile", name), document)
     for i, app in enumerate(settings.apps):
-        add(app.alerts, f'job="{app.job}"', settings.document, "apps", i)
+        add(app.alerts, ("job", app.job), settings.document, "apps", i)
     return changes
