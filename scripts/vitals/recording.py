@@ -135,8 +135,8 @@ def bounds(profile: Profile, histogram: str) -> list[Decimal]:
     return [b * feed.scale for b in feed.buckets]
 
 
-def profile_groups(profile: Profile, limits: dict[str, Decimal], own: dict[str, list[str]]) -> list[Group]:
-    """The recording rules of one profile.
+def profile_groups(profile: Profile, limits: dict[str, Decimal], own: dict[str, list[str]]) -> tuple[Group, Group]:
+    """The recording rules of one profile: detail and headline in one group, long windows in a slower one.
 
     ``limits``: threshold → value for its jobs; ``own``: threshold → jobs that set their own elsewhere.
     """
@@ -159,10 +159,10 @@ def profile_groups(profile: Profile, limits: dict[str, Decimal], own: dict[str, 
              tags)
         for key, value in sorted(limits.items())
     ]
-    return [
+    return (
         Group(f"{name}:signals", f"{INTERVAL_SECONDS}s", [info, *build.rules, *thresholds]),
         Group(f"{name}:windows", "1m", build.windows),
-    ]
+    )
 
 
 def _not_jobs(jobs: list[str] | None) -> str:
@@ -476,8 +476,11 @@ def groups(settings: Settings, profiles: Profiles) -> dict[str, list[Group]]:
     for job, values in found.by_job.items():
         for name in values:
             own.setdefault(name, []).append(job)
-    files = {f"profile-{name}": profile_groups(profile, found.by_profile[name], own)
-             for name, (profile, _) in profiles.items()}
+    files = {}
+    for name, (profile, _) in profiles.items():
+        now, windows = profile_groups(profile, found.by_profile[name], own)
+        files[f"profile-{name}"] = [now]
+        files[f"windows-{name}"] = [windows]
     files["apps"] = [Group("apps", f"{INTERVAL_SECONDS}s", list(_apps(settings, profiles, found.by_job)))]
     files["prices"] = [Group("prices", f"{INTERVAL_SECONDS}s", list(_prices(settings)))]
     return files

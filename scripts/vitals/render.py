@@ -104,8 +104,8 @@ def _copy_secrets(settings: Settings, engine: EngineName, into: Path) -> None:
 def _prometheus(settings: Settings, profiles: Profiles, engine: EngineName) -> dict[str, str]:
     found = {"prometheus.yml": _yaml(scraping.prometheus(settings, engine), "vitals.yaml or scripts/vitals/scraping.py")}
     for name, groups in recording.groups(settings, profiles).items():
-        source = (f"prometheus/profiles/{name.removeprefix('profile-')}.yaml" if name.startswith("profile-")
-                  else "vitals.yaml")
+        kind, _, profile = name.partition("-")
+        source = f"prometheus/profiles/{profile}.yaml" if kind in ("profile", "windows") else "vitals.yaml"
         found[f"rules/{name}.yml"] = _yaml({"groups": [_group(g) for g in groups]}, source)
     for name, content in alerting.groups(settings, profiles).items():
         found[f"rules/{name}.yml"] = _yaml(content, f"scripts/vitals/alerts/{name.removeprefix('alerts-')}.py")
