@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vitals import alerts, promql, recording
+from vitals import alerts, parity, promql, recording
 from vitals.recording import Profiles
 from vitals.settings import Settings
 from vitals.signals import SIGNALS, THRESHOLDS
@@ -12,7 +12,7 @@ NOTE = "<!-- Made by `vitals build`. Change {source} instead, then build again. 
 
 def pages(settings: Settings, profiles: Profiles) -> dict[str, str]:
     """File name under docs/ → text."""
-    return {"alerts.md": _alerts(), "signals.md": _signals(settings, profiles)}
+    return {"alerts.md": _alerts(), "signals.md": _signals(settings, profiles), "parity.md": parity.page(settings)}
 
 
 def _alerts() -> str:
