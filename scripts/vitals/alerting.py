@@ -10,7 +10,6 @@ from vitals.recording import APP_INFO, Profiles
 from vitals.settings import AlertChange, Settings
 from vitals.yamlfile import Document, nearest
 
-
 Key = tuple[str, str]  # ("profile", name) or ("job", name): whose alert is different
 
 EVERYBODY: Key = ("", "")

@@ -18,7 +18,7 @@ def pages(settings: Settings, profiles: Profiles) -> dict[str, str]:
 def _alerts() -> str:
     lines = [NOTE.format(source="scripts/vitals/alerts/"), "# Alerts\n",
              "One section for each alert: what it means and what to do first. Limits are series named "
-             "`job:<threshold>:threshold`; set them in `vitals.yaml` or a profile (names in [signals.md](signals.md)).\n",
+             "`job:<threshold>:threshold`; set them in `vitals.yaml` or a profile ([names](signals.md)).\n",
              "critical: someone acts now. warning: this day. info: this week.\n"]
     for area, found in alerts.by_area().items():
         lines.append(f"*Area {area}*\n")
@@ -40,9 +40,10 @@ def _signals(settings: Settings, profiles: Profiles) -> str:
     for signal in SIGNALS.values():
         fed = [n for n in names if signal.name in recording.feeds(profiles[n][0])]
         by = "all" if len(fed) == len(names) else ", ".join(fed)
-        lines.append(f"| `{signal.name}` | {signal.kind}, {signal.unit} | {', '.join(signal.labels)} | {signal.text} | {by} |")
-    lines += ["\n## Thresholds\n", "Set in a profile or in `vitals.yaml` (for all apps, or one app's). An app's own wins, "
-              "then `vitals.yaml`, then the profile, then the default.\n",
+        labels = ", ".join(signal.labels)
+        lines.append(f"| `{signal.name}` | {signal.kind}, {signal.unit} | {labels} | {signal.text} | {by} |")
+    lines += ["\n## Thresholds\n", "Set in a profile or in `vitals.yaml` (for all apps, or one app's). "
+              "An app's own wins, then `vitals.yaml`, then the profile, then the default.\n",
               "| threshold | unit | default | what it limits | profiles that set their own |", "|---|---|---|---|---|"]
     for threshold in THRESHOLDS.values():
         default = promql.number(threshold.default) if threshold.default is not None else "none"

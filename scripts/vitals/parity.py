@@ -72,9 +72,9 @@ def page(settings: Settings) -> str:
     """docs/parity.md."""
     lines = ["<!-- Made by `vitals build`. Change docs/parity.yaml instead, then build again. -->\n",
              "# Parity with the reference documents\n",
-             "Agent Vitals grew from the monitoring documents of five applications: 000 AI marketing agents, 001 e-commerce "
-             "support agent, 002 artisan hub, 003 agentic startup studio, 004 hierarchical marketing agents. Each alert, "
-             "threshold and panel they name has an id; this page says what serves it here.\n"]
+             "Agent Vitals grew from the monitoring documents of five applications: 000 AI marketing agents, "
+             "001 e-commerce support agent, 002 artisan hub, 003 agentic startup studio, 004 hierarchical marketing "
+             "agents. Each alert, threshold and panel they name has an id; this page says what serves it here.\n"]
     data: dict[str, Entry] = load(settings).data
     for letter, title in TITLES.items():
         lines += [f"## {title}\n", "| id | asked for | served by | note |", "|---|---|---|---|"]

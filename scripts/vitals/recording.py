@@ -14,12 +14,11 @@ from decimal import Decimal
 
 from vitals import promql as q
 from vitals.errors import VitalsError
-from vitals.settings import App, Feed, Number, Profile, Relabel, Settings, Source, demo_jobs
+from vitals.settings import App, Feed, Mapped, Number, Profile, Relabel, Settings, Source, demo_jobs
 from vitals.signals import (
     INTERVAL_SECONDS,
     JOB,
     QUANTILES,
-    RATE,
     RATIOS,
     SIGNALS,
     THRESHOLDS,
@@ -79,8 +78,9 @@ def check_profile(profile: Profile, document: Document) -> None:
 
 
 def _check_feed(signal: Signal, feed: Feed, where: tuple[str, ...], document: Document) -> None:
-    for i, source in enumerate([feed, *feed.sources]):
-        at = where if i == 0 else (*where, "sources", i - 1)
+    sources: list[tuple[Mapped, tuple[str | int, ...]]] = [(feed, where)]
+    sources += [(source, (*where, "sources", i)) for i, source in enumerate(feed.sources)]
+    for source, at in sources:
         for kind in ("labels", "set"):
             for label in getattr(source, kind):
                 if label not in signal.labels:

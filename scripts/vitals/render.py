@@ -72,8 +72,8 @@ def stage(settings: Settings, engine: EngineName, into: Path) -> None:
     prometheus = into / "prometheus"
     texts = {prometheus / path: text for path, text in _prometheus(settings, profiles, engine).items()}
     texts[prometheus / "alertmanagers.yml"] = _yaml(scraping.alertmanagers(settings, engine), "vitals.yaml")
-    for path, entries in scraping.targets(settings, profiles, engine).items():
-        texts[prometheus / "targets" / path] = _yaml(entries, "vitals.yaml")
+    for name, entries in scraping.targets(settings, profiles, engine).items():
+        texts[prometheus / "targets" / name] = _yaml(entries, "vitals.yaml")
     texts[into / "alertmanager" / "alertmanager.yml"] = _yaml(notify.alertmanager(settings, engine), "vitals.yaml")
     for path, text in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -102,7 +102,8 @@ def _copy_secrets(settings: Settings, engine: EngineName, into: Path) -> None:
 
 
 def _prometheus(settings: Settings, profiles: Profiles, engine: EngineName) -> dict[str, str]:
-    found = {"prometheus.yml": _yaml(scraping.prometheus(settings, engine), "vitals.yaml or scripts/vitals/scraping.py")}
+    config = scraping.prometheus(settings, engine)
+    found = {"prometheus.yml": _yaml(config, "vitals.yaml or scripts/vitals/scraping.py")}
     for name, groups in recording.groups(settings, profiles).items():
         kind, _, profile = name.partition("-")
         source = f"prometheus/profiles/{profile}.yaml" if kind in ("profile", "windows") else "vitals.yaml"
@@ -133,4 +134,5 @@ _Dumper.add_representer(str, _text)
 
 
 def _yaml(data: Any, source: str) -> str:
-    return HEADER.format(source=source) + yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=100, allow_unicode=True)
+    text = yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=100, allow_unicode=True)
+    return HEADER.format(source=source) + text

@@ -58,24 +58,25 @@ class Relabel(Strict):
         return values
 
 
-class Source(Strict):
-    """One metric that feeds a signal."""
+class Mapped(Strict):
+    """How an app's labels become canonical ones."""
 
-    metric: str = Field(pattern=METRIC)
     match: str = ""  # further label matchers, as PromQL writes them: 'operation="chat"'
-    minus: str | None = Field(default=None, pattern=METRIC)  # total minus this one (counters only)
+    minus: str | None = Field(default=None, pattern=METRIC)  # the total minus this one (counters only)
     labels: dict[LabelName, LabelName | Relabel] = {}  # canonical label: the app's label
     set: dict[LabelName, str] = {}  # canonical label: constant
 
 
-class Feed(Strict):
-    """How a profile feeds one signal: one metric, several, or (for exporters) an expression."""
+class Source(Mapped):
+    """One metric that feeds a signal."""
+
+    metric: str = Field(pattern=METRIC)
+
+
+class Feed(Mapped):
+    """How a profile feeds one signal: one metric, several, or an expression."""
 
     metric: str | None = Field(default=None, pattern=METRIC)
-    match: str = ""
-    minus: str | None = Field(default=None, pattern=METRIC)
-    labels: dict[LabelName, LabelName | Relabel] = {}
-    set: dict[LabelName, str] = {}
     sources: list[Source] = []
     expr: str | None = None  # PromQL over this profile's metrics; $sel is its selector
     scale: Number = Decimal(1)  # the app's unit × scale = the signal's unit (0.001 for milliseconds)
@@ -86,6 +87,8 @@ class Feed(Strict):
         given = [k for k in ("metric", "sources", "expr") if getattr(self, k)]
         if len(given) != 1:
             raise ValueError(f"give exactly one of metric, sources, expr (found: {', '.join(given) or 'none'})")
+        if self.sources and (self.match or self.minus or self.labels or self.set):
+            raise ValueError("with sources, match, minus, labels and set belong to each source")
         if self.buckets != sorted(set(self.buckets)):
             raise ValueError("buckets must rise and not repeat")
         if self.scale <= 0:
@@ -279,8 +282,8 @@ def load(path: Path | None = None) -> Settings:
     by_number: dict[int, str] = {}
     for name, number in ports.items():
         if number in by_number:
-            where = ("ports", name if name in file.ports else by_number[number])
-            raise document.error(where, f"port {number} is also {by_number[number]}'s; give one another number")
+            given, other = (name, by_number[number]) if name in file.ports else (by_number[number], name)
+            raise document.error(("ports", given), f"port {number} is also {other}'s; give one another number")
         by_number[number] = name
     seen: dict[str, int] = {}
     for i, app in enumerate(file.apps):
@@ -315,7 +318,7 @@ def load_profiles(settings: Settings) -> dict[str, tuple[Profile, yamlfile.Docum
         profile = yamlfile.validate(document, Profile)
         if profile.profile in profiles:
             other = profiles[profile.profile][1].path
-            raise document.error(("profile",), f"{profile.profile!r} is already defined in {other}; choose another name")
+            raise document.error(("profile",), f"{profile.profile!r} is already defined in {other}; rename it")
         profiles[profile.profile] = (profile, document)
     for i, app in enumerate(settings.apps):
         if app.profile not in profiles:

@@ -98,21 +98,27 @@ def validate(document: Document, model: type[Model]) -> Model:
     try:
         return model.model_validate(document.data)
     except ValidationError as err:
-        first = err.errors()[0]
-        where = [part for part in first["loc"] if _in(document.data, part, first["loc"])]
-        if first["type"] == "extra_forbidden":
-            known = _known_keys(model, tuple(first["loc"][:-1]))
-            raise document.error(where, "unknown key" + nearest(str(first["loc"][-1]), known)) from err
-        problem = first["msg"].removeprefix("Value error, ")
+        # Where several shapes are allowed, each is refused: the one that came furthest says most.
+        worst = max(err.errors(), key=lambda e: len(_standing(document.data, e["loc"])))
+        where = _standing(document.data, worst["loc"])
+        if worst["type"] == "extra_forbidden":
+            known = _known_keys(model, where[:-1])
+            raise document.error(where, "unknown key" + nearest(str(where[-1]), known)) from err
+        if worst["type"] == "missing":
+            raise document.error(where, f"{worst['loc'][-1]} is missing") from err
+        problem = worst["msg"].removeprefix("Value error, ")
         raise document.error(where, problem[0].lower() + problem[1:]) from err
 
 
-def _in(data: Any, part: Key, loc: tuple[Key, ...]) -> bool:
-    """Pydantic names union branches in a location; keep only the parts that stand in the file."""
-    return isinstance(part, int) or not (part.startswith("function-") or "[" in part or part in _BRANCHES)
-
-
-_BRANCHES = frozenset({"str", "int", "decimal", "Relabel"})
+def _standing(data: Any, loc: tuple[Key, ...]) -> tuple[Key, ...]:
+    """The parts of a location that stand in the data; Pydantic puts names of its own in between."""
+    found = []
+    for part in loc:
+        keys = data if isinstance(data, dict) else range(len(data)) if isinstance(data, list) else ()
+        if part in keys:
+            data = data[part]
+            found.append(part)
+    return tuple(found)
 
 
 def _known_keys(model: type[BaseModel], loc: tuple[Key, ...]) -> list[str]:
