@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from vitals.errors import VitalsError
+
+if TYPE_CHECKING:
+    from vitals.engines import Engine
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -37,6 +41,101 @@ def build(config: Path | None, check: bool) -> None:
         click.echo(f"{'wrote' if path.exists() else 'removed'} {path.relative_to(loaded.root)}")
     if not touched:
         click.echo("nothing to do: generated files are fresh")
+
+
+@cli.command()
+@click.pass_obj
+def check(config: Path | None) -> None:
+    """Check generated files, rules, routes, parity, types and style (no stack needed)."""
+    from vitals import checks, settings
+
+    failed = 0
+    for result in checks.run(settings.load(config)):
+        click.echo(f"{'ok  ' if not result.problems else 'FAIL'} {result.seconds:5.1f} s  {result.name}")
+        if result.problems:
+            failed += 1
+            click.echo("     " + result.problems.replace("\n", "\n     "))
+    if failed:
+        raise VitalsError(f"{failed} of the checks failed")
+
+
+def _engine(config: Path | None, name: str | None) -> Engine:
+    from vitals import engines, settings
+
+    engine, reason = engines.choose(settings.load(config), name)
+    click.echo(f"engine: {engine.name} ({reason})", err=True)
+    return engine
+
+
+engine_option = click.option("--engine", type=click.Choice(["compose", "native"]), envvar="ENGINE",
+                             help="Run by Docker Compose or natively (default: chosen, with the reason printed).")
+
+
+@cli.command()
+@engine_option
+@click.pass_obj
+def up(config: Path | None, engine: str | None) -> None:
+    """Start the stack and wait until every target is up."""
+    _engine(config, engine).up()
+
+
+@cli.command()
+@engine_option
+@click.pass_obj
+def down(config: Path | None, engine: str | None) -> None:
+    """Stop the stack; its data stays."""
+    _engine(config, engine).down()
+
+
+@cli.command()
+@engine_option
+@click.pass_obj
+def clean(config: Path | None, engine: str | None) -> None:
+    """Stop the stack and remove its data and secrets."""
+    _engine(config, engine).clean()
+
+
+@cli.command()
+@engine_option
+@click.pass_obj
+def reload(config: Path | None, engine: str | None) -> None:
+    """Bring vitals.yaml, profiles and targets into the running stack."""
+    _engine(config, engine).reload()
+
+
+@cli.command()
+@engine_option
+@click.argument("services", nargs=-1)
+@click.option("-f", "--follow", is_flag=True, help="Go on as lines come.")
+@click.option("-n", "--lines", default=50, show_default=True, help="Lines of each service.")
+@click.pass_obj
+def logs(config: Path | None, engine: str | None, services: tuple[str, ...], follow: bool, lines: int) -> None:
+    """Show the services' logs."""
+    _engine(config, engine).logs(services, follow=follow, lines=lines)
+
+
+@cli.group()
+def demo() -> None:
+    """Faults on demand in the demo's apps."""
+
+
+def _demo_url(config: Path | None) -> str:
+    from vitals import settings
+
+    return f"http://127.0.0.1:{settings.load(config).ports['demo']}"
+
+
+@demo.command()
+@click.argument("name")
+@click.option("--job", required=True, help="The demo app, such as support-agent.")
+@click.option("--minutes", type=float, default=10, show_default=True)
+@click.pass_obj
+def fault(config: Path | None, name: str, job: str, minutes: float) -> None:
+    """Make an app misbehave for some minutes."""
+    from vitals import demo as client
+
+    client.inject(_demo_url(config), name, job, minutes)
+    click.echo(f"{job}: {name} for {minutes:g} minutes")
 
 
 def main() -> None:
