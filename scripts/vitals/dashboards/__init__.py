@@ -1,13 +1,26 @@
-"""Dashboards from grafanalib, one module each, over canonical series only."""
+"""Dashboards from grafanalib, one module each, over canonical series only.
+
+A dashboard's module is its data: rows of panels, each with title, description, unit and queries. `panels`
+holds the house style, `grafana` what Grafana itself wants.
+"""
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from vitals.recording import Profiles
 from vitals.settings import Settings
 
+BOARDS = ("overview",)
+
 
 def models(settings: Settings, profiles: Profiles) -> dict[str, dict[str, Any]]:
-    """uid → dashboard model, ready to be written as JSON."""
-    return {}
+    """uid → dashboard model, ready to be written as JSON.
+
+    Dashboards read canonical series, which do not depend on profiles or settings; neither do they.
+    """
+    from vitals.dashboards import grafana  # with grafanalib, needed only here
+
+    boards = [importlib.import_module(f"vitals.dashboards.{name}").BOARD for name in BOARDS]
+    return {board.uid: grafana.model(board, boards) for board in boards}

@@ -1,0 +1,209 @@
+"""grafanalib's model → what Grafana 12 and 13 load from a file, and where each panel stands.
+
+grafanalib 0.7.1 writes an old schema: a version of 12, options of panels that are gone, legacy and null
+fields, `fieldOptions` for bar gauges, and thresholds without a base. All of that is mended here, in one step
+over plain JSON, by keeping what Grafana knows and dropping the rest.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import attr
+from grafanalib import core as g
+from grafanalib._gen import DashboardEncoder
+
+from vitals.dashboards.panels import Json, Row
+
+SCHEMA_VERSION = 42
+SOURCE = {"type": "prometheus", "uid": "${datasource}"}
+APPS = 'label_values(job:app:info{kind="app"}, job)'
+EXPORTERS = 'label_values(job:app:info{kind!="app"}, job)'
+
+_DASHBOARD = ("annotations", "description", "editable", "graphTooltip", "links", "panels", "refresh", "schemaVersion",
+              "tags", "templating", "time", "timepicker", "timezone", "title", "uid", "version")
+_PANEL = ("datasource", "description", "fieldConfig", "gridPos", "id", "interval", "links", "options", "targets", "title",
+          "transformations", "type")
+_ROW = ("collapsed", "gridPos", "id", "panels", "title", "type")
+_TARGET = ("datasource", "expr", "format", "instant", "legendFormat", "range", "refId")
+_VARIABLE = {
+    "datasource": ("includeAll", "label", "multi", "name", "options", "query", "refresh", "regex", "type"),
+    "query": ("current", "datasource", "definition", "hide", "includeAll", "label", "multi", "name", "options", "query",
+              "refresh", "regex", "sort", "type"),
+}
+_LEGACY_OPTIONS = ("fieldOptions", "showThresholdLabels", "showThresholdMarkers")
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A choice at the top of a dashboard; ``many`` allows several and all of them."""
+
+    name: str
+    label: str
+    query: str
+    many: bool = True
+    hidden: bool = False
+
+
+@dataclass(frozen=True)
+class Board:
+    """One dashboard as data."""
+
+    uid: str
+    title: str
+    text: str
+    rows: tuple[Row, ...]
+    variables: tuple[Variable, ...] = ()
+    since: str = "now-6h"
+
+
+JOB = Variable("job", "App", APPS)
+EXPORTER = Variable("exporter", "Exporter", EXPORTERS)
+HIDDEN_EXPORTER = Variable("exporter", "Exporter", EXPORTERS, hidden=True)
+
+
+def model(board: Board, all_boards: list[Board]) -> Json:
+    """The dashboard as file provisioning loads it: a plain model, no envelope."""
+    dashboard = g.Dashboard(
+        title=board.title, uid=board.uid, description=board.text, schemaVersion=SCHEMA_VERSION, panels=_layout(board.rows),
+        tags=["agent-vitals"], timezone="browser", refresh="30s", time=g.Time(board.since, "now"), graphTooltip=1,
+        templating=g.Templating([_source(), *map(_variable, (JOB, *board.variables))]),
+        annotations=g.Annotations(_annotations()),
+        links=[g.DashboardLink(type="link", title=other.title.removeprefix("Agent Vitals: "), uri=f"/d/{other.uid}",
+                               tooltip=other.text, includeVars=True, keepTime=True, icon="dashboard")
+               for other in all_boards if other.uid != board.uid])
+    return normalise(json.loads(json.dumps(dashboard.to_json_data(), cls=DashboardEncoder)))
+
+
+def _source() -> g.Template:
+    return g.Template(name="datasource", label="Data source", type="datasource", query="prometheus")
+
+
+def _variable(variable: Variable) -> Json:
+    template: Json = g.Template(
+        name=variable.name, label=variable.label, query={"query": variable.query, "refId": variable.name},
+        dataSource=SOURCE, multi=variable.many, includeAll=variable.many, regex="",
+        hide=g.HIDE_VARIABLE if variable.hidden else g.SHOW, refresh=g.REFRESH_ON_TIME_RANGE_CHANGE).to_json_data()
+    current = {"text": ["All"], "value": ["$__all"]} if variable.many else {}
+    return template | {"definition": variable.query, "current": current}
+
+
+def _annotations() -> list[Json]:
+    """What happened, across every panel: alerts that fired, processes that began anew."""
+    def events(name: str, color: str, expr: str, title: str, text: str) -> Json:
+        return {"name": name, "datasource": SOURCE, "enable": True, "iconColor": color, "titleFormat": title,
+                "textFormat": text, "target": {"expr": expr, "refId": "Anno", "interval": "60s"}}
+    return [
+        {"name": "Annotations & Alerts", "type": "dashboard", "builtIn": 1, "enable": True, "hide": True,
+         "iconColor": "rgba(0, 211, 255, 1)", "datasource": {"type": "grafana", "uid": "-- Grafana --"}},
+        events("Firing alerts", "red", 'ALERTS{alertstate="firing", severity=~"critical|warning", job=~"$job"}',
+               "{{alertname}}", "{{job}} {{severity}}"),
+        events("Restarts", "blue", 'changes(job_instance:app_start_seconds:current{job=~"$job"}[2m]) > 0',
+               "{{job}} restarted", "{{instance}}"),
+    ]
+
+
+def _layout(rows: tuple[Row, ...]) -> list[g.Panel]:
+    """Panels from left to right, onto the next line where 24 columns are full; ids that stay with the title."""
+    placed: list[g.Panel] = []
+    y = 0
+    for row in rows:
+        heading = g.RowPanel(title=row.title, collapsed=row.collapsed, id=_id(f"row: {row.title}"),
+                             gridPos=g.GridPos(h=1, w=24, x=0, y=y))
+        inside = []
+        x, top, height = 0, y + 1, 0
+        for panel in row.panels:
+            w, h = panel.gridPos.w, panel.gridPos.h
+            if x + w > 24:
+                x, top, height = 0, top + height, 0
+            inside.append(attr.evolve(panel, gridPos=g.GridPos(h=h, w=w, x=x, y=top), id=_id(panel.title)))
+            x, height = x + w, max(height, h)
+        if row.collapsed:
+            placed.append(attr.evolve(heading, panels=inside))
+            y += 1
+        else:
+            placed += [heading, *inside]
+            y = top + height
+    return placed
+
+
+def _id(title: str) -> int:
+    """A number from the title: links to a panel survive panels that are added before it."""
+    return zlib.crc32(title.encode()) % 1_000_000 + 1
+
+
+# --- mending what grafanalib writes ---------------------------------------------------------------------
+
+
+def normalise(dashboard: Json) -> Json:
+    """A current model from grafanalib's JSON. Takes and gives plain dicts."""
+    kept = _keep(_prune(dashboard), _DASHBOARD)
+    kept["schemaVersion"] = SCHEMA_VERSION
+    kept["timepicker"] = {}
+    kept["panels"] = [_row(p) if p["type"] == "row" else _panel(p) for p in kept["panels"]]
+    kept["templating"] = {"list": [_keep(v, _VARIABLE[v["type"]]) for v in kept["templating"]["list"]]}
+    return kept
+
+
+def _row(row: Json) -> Json:
+    return _keep(row, _ROW) | {"panels": [_panel(p) for p in row["panels"]]}
+
+
+def _panel(panel: Json) -> Json:
+    config = panel["fieldConfig"]
+    defaults = config["defaults"]
+    config.setdefault("overrides", [])
+    options = panel.setdefault("options", {})
+    for key in _LEGACY_OPTIONS:
+        options.pop(key, None)
+    defaults.get("custom", {}).pop("displayMode", None)
+    defaults["links"] = defaults.get("links", [])
+    if panel["type"] == "bargauge":
+        options["reduceOptions"] = {"calcs": ["lastNotNull"], "fields": "", "values": False}
+    _thresholds(config)
+    for target in panel["targets"]:
+        target |= {"datasource": SOURCE, "range": not target["instant"]}
+    panel["targets"] = [_keep(target, _TARGET) for target in panel["targets"]]
+    panel["datasource"] = SOURCE
+    return {key: value for key, value in _keep(panel, _PANEL).items() if value not in ([], "")}
+
+
+def _thresholds(config: Json) -> None:
+    """The base step's value is null, which pruning took away; without steps there are no thresholds."""
+    properties = [p["value"] for o in config["overrides"] for p in o["properties"] if p["id"] == "thresholds"]
+    for thresholds in (config["defaults"].get("thresholds", {}), *properties):
+        if thresholds.get("steps"):
+            thresholds["steps"][0]["value"] = None
+    if not config["defaults"].get("thresholds", {}).get("steps"):
+        config["defaults"].pop("thresholds", None)
+
+
+def _keep(thing: Json, keys: tuple[str, ...]) -> Json:
+    return {key: thing[key] for key in keys if key in thing}
+
+
+def _prune(thing: Any) -> Any:
+    if isinstance(thing, dict):
+        return {key: _prune(value) for key, value in thing.items() if value is not None}
+    return [_prune(value) for value in thing] if isinstance(thing, list) else thing
+
+
+# --- reading a model ------------------------------------------------------------------------------------
+
+
+def panels(dashboard: Json) -> Iterator[Json]:
+    """Every panel of a model, those inside collapsed rows too, the rows themselves not."""
+    for panel in dashboard["panels"]:
+        if panel["type"] == "row":
+            yield from panel["panels"]
+        else:
+            yield panel
+
+
+def queries(dashboard: Json) -> list[tuple[str, str]]:
+    """Every query of a model as (panel title, expression), variables still in it."""
+    return [(panel["title"], target["expr"]) for panel in panels(dashboard) for target in panel["targets"]]
