@@ -26,8 +26,8 @@ EXPORTERS = 'label_values(job:app:info{kind!="app"}, job)'
 
 _DASHBOARD = ("annotations", "description", "editable", "graphTooltip", "links", "panels", "refresh", "schemaVersion",
               "tags", "templating", "time", "timepicker", "timezone", "title", "uid", "version")
-_PANEL = ("datasource", "description", "fieldConfig", "gridPos", "id", "interval", "links", "options", "targets", "title",
-          "transformations", "type")
+_PANEL = ("datasource", "description", "fieldConfig", "gridPos", "id", "interval", "links", "options", "targets",
+          "title", "transformations", "type")
 _ROW = ("collapsed", "gridPos", "id", "panels", "title", "type")
 _TARGET = ("datasource", "expr", "format", "instant", "legendFormat", "range", "refId")
 _VARIABLE = {
@@ -69,8 +69,8 @@ HIDDEN_EXPORTER = Variable("exporter", "Exporter", EXPORTERS, hidden=True)
 def model(board: Board, all_boards: list[Board]) -> Json:
     """The dashboard as file provisioning loads it: a plain model, no envelope."""
     dashboard = g.Dashboard(
-        title=board.title, uid=board.uid, description=board.text, schemaVersion=SCHEMA_VERSION, panels=_layout(board.rows),
-        tags=["agent-vitals"], timezone="browser", refresh="30s", time=g.Time(board.since, "now"), graphTooltip=1,
+        title=board.title, uid=board.uid, description=board.text, panels=_layout(board.rows), tags=["agent-vitals"],
+        timezone="browser", refresh="30s", time=g.Time(board.since, "now"), graphTooltip=1,
         templating=g.Templating([_source(), *map(_variable, (JOB, *board.variables))]),
         annotations=g.Annotations(_annotations()),
         links=[g.DashboardLink(type="link", title=other.title.removeprefix("Agent Vitals: "), uri=f"/d/{other.uid}",

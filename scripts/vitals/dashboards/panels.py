@@ -170,7 +170,8 @@ def bargauge(title: str, text: str, unit: str, *queries: Query, size: Size = (8,
                         "minVizWidth": 8, "minVizHeight": 16, "maxVizHeight": 300, "namePlacement": "auto"}})
 
 
-def pie(title: str, text: str, unit: str, *queries: Query, size: Size = (8, 8), empty: str | None = None) -> g.PieChartv2:
+def pie(title: str, text: str, unit: str, *queries: Query, size: Size = (8, 8),
+        empty: str | None = None) -> g.PieChartv2:
     """Parts of a whole over one window."""
     return g.PieChartv2(
         **_common(title, text, queries, size, instant=True), unit=unit, pieType="donut", legendPlacement="right",
@@ -179,7 +180,8 @@ def pie(title: str, text: str, unit: str, *queries: Query, size: Size = (8, 8), 
                    "options": {"legend": {"showLegend": True}}})
 
 
-def heatmap(title: str, text: str, unit: str, query: Query, size: Size = (12, 8), empty: str | None = None) -> g.Heatmap:
+def heatmap(title: str, text: str, unit: str, query: Query, size: Size = (12, 8),
+            empty: str | None = None) -> g.Heatmap:
     """How a histogram's observations spread; the query gives bucket rates by ``le`` of one app."""
     return g.Heatmap(
         **_common(title, text, (query,), size, format="heatmap"),

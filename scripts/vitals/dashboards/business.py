@@ -1,0 +1,147 @@
+# ruff: noqa: E501  (a panel's texts and queries read best on one line)
+"""Business: what the apps do for the people they are made for, and what that is worth."""
+
+from vitals.dashboards.grafana import Board, Variable
+from vitals.dashboards.panels import (
+    Column,
+    bargauge,
+    elevated,
+    heatmap,
+    limit,
+    pie,
+    q,
+    quantiles,
+    row,
+    stat,
+    table,
+    target,
+    timeseries,
+)
+
+
+def _saved(window: str) -> str:
+    """What people would have cost for the conversations that needed none, minus what the models cost."""
+    done = f'job:conversations:increase{window}{{job=~"$job"}}'
+    return (f'{done} * job:automation_ratio:{window}{{job=~"$job"}}'
+            ' * on (job) job:human_cost_per_conversation_usd:threshold{job=~"$job"}'
+            f' - on (job) (job:llm_cost_usd:increase{window}{{job=~"$job"}} or 0 * {done})')
+
+
+NO_PERSON = "no human_cost_per_conversation_usd is set, or no conversations are fed"
+NO_JUDGE = "nothing was judged, or the app's profile feeds no eval_scores"
+
+BOARD = Board(
+    "vitals-business", "Agent Vitals: Business",
+    "Conversations, their quality, what they save; leads, campaigns, revenue; users and features.",
+    variables=(Variable("answers_of", "Answers of", 'label_values(job_le:response_latency_seconds_bucket:rate5m{job=~"$job"}, job)', many=False),
+               Variable("content_of", "Content of", 'label_values(job_le:content_score_bucket:rate5m{job=~"$job"}, job)', many=False)),
+    since="now-24h",
+    rows=(
+        row(
+            "Conversations",
+            stat("Conversations", "Conversations begun in the last day, week and month.", "short",
+                 q('job:conversations:increase24h{job=~"$job"}', "{{job}} day"), q('job:conversations:increase7d{job=~"$job"}', "{{job}} week"), q('job:conversations:increase30d{job=~"$job"}', "{{job}} month"), size=(8, 4)),
+            stat("Automation rate", "Share of conversations that needed no person, in the last day, week and month. Summed conversations over summed conversations, not a mean of shares.", "percentunit",
+                 q('job:automation_ratio:24h{job=~"$job"}', "{{job}} day"), q('job:automation_ratio:7d{job=~"$job"}', "{{job}} week"), q('job:automation_ratio:30d{job=~"$job"}', "{{job}} month"), size=(8, 4)),
+            stat("Saved", "Conversations that needed no person × what a person costs for one, minus the model cost; last day, week and month.", "currencyUSD",
+                 q(_saved("24h"), "{{job}} day"), q(_saved("7d"), "{{job}} week"), q(_saved("30d"), "{{job}} month"), size=(8, 4), empty=NO_PERSON),
+            timeseries("Automation", "Share of conversations that needed no person, in the hour and in the day before each point.", "percentunit",
+                       q('job:automation_ratio:1h{job=~"$job"}', "{{job}} 1h"), q('job:automation_ratio:24h{job=~"$job"}', "{{job}} 24h", "reference"), limit("automation_ratio_min"), target("automation_ratio_target"), top=1),
+            timeseries("Resolution", "Share of conversations resolved, in the hour and in the day before each point. Slow conversations resolve in a later hour than they began.", "percentunit",
+                       q('job:resolution_ratio:1h{job=~"$job"}', "{{job}} 1h"), q('job:resolution_ratio:24h{job=~"$job"}', "{{job}} 24h", "reference"), limit("resolution_ratio_min"), target("resolution_ratio_target")),
+            timeseries("Escalation", "Share of conversations handed to a person, in the hour and in the day before each point.", "percentunit",
+                       q('job:escalation_ratio:1h{job=~"$job"}', "{{job}} 1h"), q('job:escalation_ratio:24h{job=~"$job"}', "{{job}} 24h", "reference"), limit("escalation_ratio"), target("escalation_ratio_target")),
+            timeseries("Response time", "Median, p95 and p99 of the time to answer one message.", "s", *quantiles("response_latency_seconds"),
+                       limit("response_latency_p95_seconds"), size=(12, 8)),
+            heatmap("Response time distribution", "How long answers took: each column the answers of that moment, darker where many lie. One app at a time, chosen at the top.", "s",
+                    q('sum by (le) (job_le:response_latency_seconds_bucket:rate5m{job=~"$job", job=~"$answers_of"})')),
+            collapsed=False,
+        ),
+        row(
+            "Conversations in detail",
+            timeseries("Conversations an hour", "Conversations begun in the hour before each point.", "short", q('job:conversations:increase1h{job=~"$job"}')),
+            timeseries("Active conversations", "Conversations going on, by tenant.", "short", q('job_tenant:conversations_active:current{job=~"$job"}', "{{job}} {{tenant}}"), stack=True),
+            pie("Conversations by intent", "What customers wanted in the last 24 hours.", "short", q('sum by (intent) (job_intent:conversations:increase24h{job=~"$job"})', "{{intent}}")),
+            timeseries("Escalations by reason", "Conversations handed to a person in the hour before each point.", "short", q('job_reason:conversations_escalated:increase1h{job=~"$job"}', "{{job}} {{reason}}"), stack=True),
+            timeseries("Resolutions by kind", "Conversations resolved, an hour.", "short", q('job_resolution:conversations_resolved:rate5m{job=~"$job"} * 3600', "{{job}} {{resolution}}")),
+            timeseries("Conversations by channel", "Conversations begun, an hour.", "short", q('job_channel:conversations:rate5m{job=~"$job"} * 3600', "{{job}} {{channel}}")),
+            timeseries("Response time by intent", "The time that 19 of 20 answers stay below. The limit is the app's, for all intents.", "s",
+                       q('job_intent:response_latency_seconds:p95{job=~"$job"}', "{{job}} {{intent}}"), limit("response_latency_p95_seconds")),
+            timeseries("Response time, median", "The limit and the target are for the median.", "s", *quantiles("response_latency_seconds", "p50"), limit("response_latency_p50_seconds"), target("response_latency_p50_target_seconds")),
+            timeseries("Response time, p99", "The limit and the target are for p99.", "s", *quantiles("response_latency_seconds", "p99"), limit("response_latency_p99_seconds"), target("response_latency_p99_target_seconds")),
+            timeseries("First response", "Time to a conversation's first answer. The limit is for p95.", "s", *quantiles("first_response_seconds", "p50", "p95"), limit("first_response_p95_seconds"), target("first_response_target_seconds")),
+            timeseries("Resolution time", "Time until a conversation is resolved. The limit is for p95.", "s", *quantiles("conversation_seconds", "p50", "p95"), limit("conversation_p95_seconds"), target("conversation_target_seconds")),
+            timeseries("Errors per answer", "Errors that the app counted over the messages that it answered. By component and type: System Health.", "percentunit",
+                       q('job:app_error_ratio:rate5m{job=~"$job"}'), limit("app_error_ratio"), elevated("app_error_ratio_elevated")),
+            table("Tenants", "Each tenant's day.", ("job", "tenant"),
+                  Column("Conversations 24h", 'job_tenant:conversations:increase24h{job=~"$job"}', "short"),
+                  Column("Active", 'job_tenant:conversations_active:current{job=~"$job"}', "short"),
+                  Column("Model cost 24h", 'job_tenant:llm_cost_usd:increase24h{job=~"$job"}', "currencyUSD"),
+                  size=(12, 8), names={"job": "App"}, sort="Conversations 24h"),
+            timeseries("Saved so far", "Conversations of the 24 hours before each point that needed no person × what a person costs for one, minus the model cost.", "currencyUSD",
+                       q(_saved("24h")), size=(12, 8), empty=NO_PERSON),
+        ),
+        row(
+            "Quality",
+            timeseries("Customer satisfaction", "Mean CSAT, 1 to 5, in the hour and in the day before each point.", "short",
+                       q('job_eval:eval_scores:mean1h{job=~"$job", eval="csat"}', "{{job}} 1h"), q('job_eval:eval_scores:mean24h{job=~"$job", eval="csat"}', "{{job}} 24h", "reference"), limit("csat_min"), target("csat_target"), top=5, empty=NO_JUDGE),
+            timeseries("Intent accuracy", "Share of judged conversations whose intent was understood.", "percentunit",
+                       q('job_eval:eval_scores:mean1h{job=~"$job", eval="intent_accuracy"}', "{{job}} 1h"), q('job_eval:eval_scores:mean24h{job=~"$job", eval="intent_accuracy"}', "{{job}} 24h", "reference"), limit("intent_accuracy_min"), target("intent_accuracy_target"), top=1, empty=NO_JUDGE),
+            timeseries("Hallucinations", "Share of judged answers with made-up facts.", "percentunit",
+                       q('job_eval:eval_scores:mean1h{job=~"$job", eval="hallucination"}', "{{job}} 1h"), q('job_eval:eval_scores:mean24h{job=~"$job", eval="hallucination"}', "{{job}} 24h", "reference"), limit("hallucination_ratio"), target("hallucination_ratio_target"), empty=NO_JUDGE),
+            timeseries("Moods misread", "Share of judged messages whose mood was misread.", "percentunit",
+                       q('job_eval:eval_scores:mean1h{job=~"$job", eval="sentiment_misread"}', "{{job}} 1h"), q('job_eval:eval_scores:mean24h{job=~"$job", eval="sentiment_misread"}', "{{job}} 24h", "reference"), limit("sentiment_misread_ratio"), target("sentiment_misread_ratio_target"), empty=NO_JUDGE),
+            timeseries("Moods", "Customers' messages an hour by mood.", "short", q('sum by (sentiment) (job_sentiment:sentiment:increase1h{job=~"$job"})', "{{sentiment}}"), stack=True),
+            table("Evaluations", "Every evaluation that judged answers; how many, and the mean score.", ("job", "eval"),
+                  Column("Judged 24h", 'job_eval:eval_scores_count:increase24h{job=~"$job"}', "short"),
+                  Column("Mean 24h", 'job_eval:eval_scores:mean24h{job=~"$job"}', "short"),
+                  Column("Mean 7d", 'job_eval:eval_scores:mean7d{job=~"$job"}', "short"),
+                  Column("Mean 30d", 'job_eval:eval_scores:mean30d{job=~"$job"}', "short"),
+                  size=(8, 8), names={"job": "App", "eval": "Evaluation"}, empty=NO_JUDGE),
+            stat("Made-up answers in 24 hours", "Judged answers of the last day that held made-up facts: the mean of 0 and 1 × how many were judged.", "short",
+                 q('job_eval:eval_scores_sum:increase24h{job=~"$job", eval="hallucination"}'), size=(8, 4), empty=NO_JUDGE),
+        ),
+        row(
+            "Leads, campaigns and content",
+            timeseries("Leads by source", "Leads in the hour before each point, by source and together. The limit is for all sources together.", "short",
+                       q('job_source:leads:increase1h{job=~"$job"}', "{{job}} {{source}}"), q('job:leads:increase1h{job=~"$job"}', "{{job}} together", "reference"), limit("leads_per_hour_min")),
+            timeseries("Leads by quality", "Leads an hour.", "short", q('job_quality:leads:rate5m{job=~"$job"} * 3600', "{{job}} {{quality}}")),
+            timeseries("Lead score", "Median, p95 and mean score of generated leads.", "percentunit", *quantiles("lead_score", "p50", "p95", "mean5m"), top=1),
+            table("Campaigns", "Each campaign's score now, and its mean over the last day. Moved in 6h: 0 means that it has most likely ended.", ("job", "campaign"),
+                  Column("Score", 'job_campaign:campaign_score:current{job=~"$job"}', "percentunit"),
+                  Column("Mean 24h", 'avg_over_time(job_campaign:campaign_score:current{job=~"$job"}[24h])', "percentunit"),
+                  Column("Of the minimum", 'job_campaign:campaign_score:current{job=~"$job"} / on (job) group_left () job:campaign_score_min:threshold{job=~"$job"}', "percentunit"),
+                  Column("Moved in 6h", 'changes(job_campaign:campaign_score:current{job=~"$job"}[6h])', "short"),
+                  size=(12, 8), names={"job": "App"}, sort="Score"),
+            timeseries("Campaign score", "The ten worst campaigns at each moment.", "percentunit", q('bottomk(10, job_campaign:campaign_score:current{job=~"$job"})', "{{job}} {{campaign}}"), limit("campaign_score_min"), size=(12, 8), top=1),
+            timeseries("Campaigns created", "Campaigns an hour by type.", "short", q('job_campaign_type:campaigns:rate5m{job=~"$job"} * 3600', "{{job}} {{campaign_type}}")),
+            timeseries("Content generated", "Pieces an hour by type.", "short", q('job_content_type:content:rate5m{job=~"$job"} * 3600', "{{job}} {{content_type}}")),
+            timeseries("Behavioural events", "Events processed a minute by type.", "epm", q('job_event_type:events:rate5m{job=~"$job"} * 60', "{{job}} {{event_type}}")),
+            heatmap("Content performance", "How the scores of content spread: each column the pieces scored at that moment. The app's histogram does not say which type. One app at a time, chosen at the top.", "percentunit",
+                    q('sum by (le) (job_le:content_score_bucket:rate5m{job=~"$job", job=~"$content_of"})')),
+            timeseries("Personalisation", "Requests a minute, and user profiles that are active.", "short",
+                       q('job:personalizations:rate5m{job=~"$job"} * 60', "{{job}} requests/min"), q('job:profiles_active:current{job=~"$job"}', "{{job}} active profiles", "reference"), size=(12, 8)),
+        ),
+        row(
+            "Revenue",
+            stat("Revenue in this hour", "Revenue tracked in the last 60 minutes.", "currencyUSD", q('job:revenue_usd:increase1h{job=~"$job"}'), size=(6, 4)),
+            stat("Revenue in 24 hours", "Revenue tracked in the last day.", "currencyUSD", q('job:revenue_usd:increase24h{job=~"$job"}'), size=(6, 4)),
+            stat("Revenue in 30 days", "Revenue tracked in the last 30 days.", "currencyUSD", q('job:revenue_usd:increase30d{job=~"$job"}'), size=(6, 4)),
+            stat("Conversions in 24 hours", "Conversion events of the last day.", "short", q('job:conversions:increase24h{job=~"$job"}'), size=(6, 4)),
+            timeseries("Revenue an hour", "Revenue of the hour before each point, by source.", "currencyUSD", q('job_source:revenue_usd:increase1h{job=~"$job"}', "{{job}} {{source}}"), stack=True, size=(12, 8)),
+            timeseries("Conversions by type", "Conversion events an hour.", "short", q('job_conversion_type:conversions:rate5m{job=~"$job"} * 3600', "{{job}} {{conversion_type}}"), size=(12, 8)),
+        ),
+        row(
+            "Users and features",
+            stat("Registrations", "User registrations in the last day, week and month.", "short",
+                 q('job:registrations:increase24h{job=~"$job"}', "{{job}} day"), q('job:registrations:increase7d{job=~"$job"}', "{{job}} week"), q('job:registrations:increase30d{job=~"$job"}', "{{job}} month"), size=(12, 4)),
+            stat("Active now", "Users and sessions that are active.", "short", q('job:users_active:current{job=~"$job"}', "{{job}} users"), q('job:sessions_active:current{job=~"$job"}', "{{job}} sessions"), size=(12, 4)),
+            timeseries("Registrations a day", "Registrations of the 24 hours before each point, and of the same hours a week ago.", "short",
+                       q('job:registrations:increase24h{job=~"$job"}'), q('job:registrations:increase24h{job=~"$job"} offset 1w', "{{job}} a week ago", "reference")),
+            timeseries("Active users and sessions", "At each moment.", "short", q('job:users_active:current{job=~"$job"}', "{{job}} users"), q('job:sessions_active:current{job=~"$job"}', "{{job}} sessions")),
+            bargauge("Feature use in 7 days", "How often each feature was used in the last week.", "short", q('sort_desc(job_feature:feature_uses:increase7d{job=~"$job"})', "{{job}} {{feature}}")),
+            timeseries("Feature uses", "Uses of the hour before each point, by feature.", "short", q('job_feature:feature_uses:increase1h{job=~"$job"}', "{{job}} {{feature}}"), size=(12, 8)),
+            timeseries("API usage", "Requests a minute of the ten busiest endpoints.", "reqpm", q('topk(10, job_endpoint:http_requests:rate5m{job=~"$job"}) * 60', "{{job}} {{endpoint}}"), size=(12, 8)),
+        ),
+    ),
+)

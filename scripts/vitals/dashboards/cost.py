@@ -1,0 +1,100 @@
+# ruff: noqa: E501  (a panel's texts and queries read best on one line)
+"""Cost: what models and tools cost, who spends it, what one conversation costs, what is left."""
+
+from vitals.dashboards.grafana import Board
+from vitals.dashboards.panels import (
+    OF_LIMIT,
+    Column,
+    bargauge,
+    limit,
+    pie,
+    q,
+    row,
+    stat,
+    table,
+    target,
+    timeseries,
+)
+
+NO_COST = "this app's profile feeds no cost"
+NO_TENANT = "no chosen app's cost is told by tenant"
+
+BOARD = Board(
+    "vitals-cost", "Agent Vitals: Cost",
+    "Model and tool spend by app, model and tenant; budgets; cost of one conversation; tokens without a price.",
+    since="now-24h",
+    rows=(
+        row(
+            "Spend",
+            stat("Last hour", "Model spend of each app in the last 60 minutes.", "currencyUSD", q('job:llm_cost_usd:increase1h{job=~"$job"}'), size=(6, 5), empty=NO_COST),
+            stat("Last 24 hours", "Model spend of each app in the last day.", "currencyUSD", q('job:llm_cost_usd:increase24h{job=~"$job"}'), size=(6, 5), empty=NO_COST),
+            stat("Last 7 days", "Model spend of each app in the last week.", "currencyUSD", q('job:llm_cost_usd:increase7d{job=~"$job"}'), size=(6, 5), empty=NO_COST),
+            stat("Last 30 days", "Model spend of each app in the last 30 days.", "currencyUSD", q('job:llm_cost_usd:increase30d{job=~"$job"}'), size=(6, 5), empty=NO_COST),
+            timeseries("Spend an hour", "Model spend of the hour before each point.", "currencyUSD", q('job:llm_cost_usd:increase1h{job=~"$job"}'), limit("llm_cost_per_hour_usd"), size=(12, 8), empty=NO_COST),
+            timeseries("Month and budget", "Spend of the 30 days before each point, and what 30 days cost at the pace of the last day. Both are too low while the stack is younger than their window.", "currencyUSD",
+                       q('job:llm_cost_usd:increase30d{job=~"$job"}', "{{job}} 30 days"), q('job:llm_cost_usd:increase24h{job=~"$job"} * 30', "{{job}} at this pace", "reference"), limit("llm_cost_per_month_usd"), size=(12, 8), empty=NO_COST),
+            stat("Unpriced tokens", "Share of the last day's tokens that have no price: their cost is in none of these figures. Above 0: add the model in vitals.yaml.", "percentunit",
+                 q('job:llm_unpriced_tokens:increase24h{job=~"$job"} / on (job) (job:llm_tokens:increase24h{job=~"$job"} > 0)'), steps=((None, "green"), (0.000001, "orange")), size=(12, 4), empty="no chosen app's cost is worked out from tokens"),
+            stat("Month at this pace", "The last 24 hours' spend × 30.", "currencyUSD", q('job:llm_cost_usd:increase24h{job=~"$job"} * 30'), size=(12, 4), empty=NO_COST),
+            collapsed=False,
+        ),
+        row(
+            "Who spends it",
+            timeseries("Spend by model", "Model spend of the hour before each point.", "currencyUSD", q('job_model:llm_cost_usd:increase1h{job=~"$job"}', "{{job}} {{model}}"), stack=True, empty=NO_COST),
+            timeseries("Spend by tenant", "Model spend of the hour before each point.", "currencyUSD", q('job_tenant:llm_cost_usd:increase1h{job=~"$job"}', "{{job}} {{tenant}}"), stack=True, empty=NO_TENANT),
+            timeseries("Spend by provider", "Model spend an hour, at each moment's rate.", "currencyUSD", q('job_provider:llm_cost_usd:rate5m{job=~"$job"} * 3600', "{{job}} {{provider}}"), stack=True, empty="no chosen app's cost is told by provider"),
+            pie("Today by model", "Model spend of the last 24 hours.", "currencyUSD", q('sum by (model) (job_model:llm_cost_usd:increase24h{job=~"$job"})', "{{model}}"), empty=NO_COST),
+            pie("Today by tenant", "Model spend of the last 24 hours.", "currencyUSD", q('sum by (tenant) (job_tenant:llm_cost_usd:increase24h{job=~"$job"})', "{{tenant}}"), empty=NO_TENANT),
+            pie("Today by app", "Model spend of the last 24 hours.", "currencyUSD", q('job:llm_cost_usd:increase24h{job=~"$job"}'), empty=NO_COST),
+            table("Models", "What each model cost, and what a thousand tokens of it cost over the last day, in and out mixed.", ("job", "model"),
+                  Column("24h", 'job_model:llm_cost_usd:increase24h{job=~"$job"}', "currencyUSD"),
+                  Column("7d", 'job_model:llm_cost_usd:increase7d{job=~"$job"}', "currencyUSD"),
+                  Column("30d", 'job_model:llm_cost_usd:increase30d{job=~"$job"}', "currencyUSD"),
+                  Column("Tokens 24h", 'job_model:llm_tokens:increase24h{job=~"$job"}', "short"),
+                  Column("Per 1000 tokens", '1000 * job_model:llm_cost_usd:increase24h{job=~"$job"} / on (job, model) (job_model:llm_tokens:increase24h{job=~"$job"} > 0)', "currencyUSD"),
+                  size=(12, 8), names={"job": "App"}, sort="24h", empty=NO_COST),
+            table("Tenants", "What each tenant cost.", ("job", "tenant"),
+                  Column("24h", 'job_tenant:llm_cost_usd:increase24h{job=~"$job"}', "currencyUSD"),
+                  Column("7d", 'job_tenant:llm_cost_usd:increase7d{job=~"$job"}', "currencyUSD"),
+                  Column("30d", 'job_tenant:llm_cost_usd:increase30d{job=~"$job"}', "currencyUSD"),
+                  Column("Month at this pace", 'job_tenant:llm_cost_usd:increase24h{job=~"$job"} * 30', "currencyUSD"),
+                  size=(12, 8), names={"job": "App"}, sort="24h", empty=NO_TENANT),
+        ),
+        row(
+            "What one of them costs",
+            timeseries("Cost per conversation", "Model cost of one conversation, in the hour before each point.", "currencyUSD", q('job:llm_cost_per_conversation_usd:1h{job=~"$job"}'), limit("llm_cost_per_conversation_usd"), target("llm_cost_per_conversation_target_usd")),
+            timeseries("Tokens per conversation", "Tokens of one conversation, in the hour before each point.", "short", q('job:llm_tokens_per_conversation:1h{job=~"$job"}'), limit("llm_tokens_per_conversation"), target("llm_tokens_per_conversation_target")),
+            timeseries("Revenue per model dollar", "Revenue of the 24 hours before each point over their model spend. Below 1, models cost more than comes in.", "short", q('job:revenue_per_llm_usd:24h{job=~"$job"}')),
+            timeseries("Cost per model call", "In the hour before each point.", "currencyUSD", q('job:llm_cost_per_request_usd:1h{job=~"$job"}'), size=(12, 8)),
+            timeseries("Cost per agent run", "Model cost of one agent run, in the hour before each point.", "currencyUSD", q('job:llm_cost_per_run_usd:1h{job=~"$job"}'), size=(12, 8)),
+        ),
+        row(
+            "Tokens",
+            timeseries("Tokens by model", "Tokens of the hour before each point.", "short", q('job_model:llm_tokens:increase1h{job=~"$job"}', "{{job}} {{model}}"), stack=True),
+            timeseries("Tokens by type", "Tokens of the hour before each point, by app. Total: the app does not say which went in and which came out.", "short", q('job_type:llm_tokens:increase1h{job=~"$job"}', "{{job}} {{type}}")),
+            timeseries("Tokens by tenant", "Tokens an hour, at each moment's rate.", "short", q('job_tenant:llm_tokens:rate5m{job=~"$job"} * 3600', "{{job}} {{tenant}}"), stack=True, empty="no chosen app's tokens are told by tenant"),
+            timeseries("Tokens by model and type", "Tokens an hour, at each moment's rate.", "short", q('job_model_type:llm_tokens:rate5m{job=~"$job"} * 3600', "{{job}} {{model}} {{type}}"), size=(12, 8)),
+            timeseries("Unpriced tokens by model", "Tokens an hour of models without a price. Add them under prices in vitals.yaml.", "short", q('job_model:llm_unpriced_tokens:rate5m{job=~"$job"} * 3600', "{{job}} {{model}}", "bad"), size=(12, 8), empty="every model has a price, or no chosen app's cost is worked out from tokens"),
+        ),
+        row(
+            "Tools and budgets",
+            timeseries("Tool spend", "Spend on tools in the hour before each point.", "currencyUSD", q('job_tool:tool_cost_usd:increase1h{job=~"$job"}', "{{job}} {{tool}}"), stack=True),
+            stat("Tool spend in 24 hours", "What each app spent on tools in the last day.", "currencyUSD", q('job:tool_cost_usd:increase24h{job=~"$job"}'), size=(4, 8)),
+            timeseries("Team budgets", "Share of each team's budget that is left.", "percentunit", q('job_team:llm_budget_left_ratio:current{job=~"$job"}', "{{job}} {{team}}"), limit("llm_budget_left_ratio_min"), size=(12, 8), empty="no chosen app is a gateway with team budgets"),
+            table("Teams", "Budgets as the gateway knows them.", ("job", "team"),
+                  Column("Budget", 'job_team:llm_budget_usd:current{job=~"$job"}', "currencyUSD"),
+                  Column("Left", 'job_team:llm_budget_left_usd:current{job=~"$job"}', "currencyUSD"),
+                  Column("Left of it", 'job_team:llm_budget_left_ratio:current{job=~"$job"}', "percentunit"),
+                  size=(12, 8), names={"job": "App"}, empty="no chosen app is a gateway with team budgets"),
+            bargauge("Of the month's budget", "Spend of the last 30 days over the app's budget.", "percentunit",
+                     q('job:llm_cost_usd:increase30d{job=~"$job"} / on (job) job:llm_cost_per_month_usd:threshold{job=~"$job"}'), steps=OF_LIMIT, size=(12, 8), empty="no llm_cost_per_month_usd is set for the chosen apps"),
+        ),
+        row(
+            "Prices",
+            table("Price table", "What the cost of tokens is worked out with, where an app counts tokens and no dollars: USD for a million tokens. Change it under prices in vitals.yaml.", ("model",),
+                  Column("Input", 'model_type:llm_price_usd_per_token:info{type="input"} * 1e6', "currencyUSD"),
+                  Column("Output", 'model_type:llm_price_usd_per_token:info{type="output"} * 1e6', "currencyUSD"), size=(16, 8), empty="vitals.yaml names no models under prices"),
+            stat("Prices as of", "The day of the price list. Older than 120 days: PricesStale.", "dateTimeAsIso", q("vitals:prices_as_of_seconds:info * 1000", "prices"), size=(8, 8), empty="no prices are recorded"),
+        ),
+    ),
+)
