@@ -1,0 +1,1 @@
+"""Eight small AI apps in one process, for looking at and for breaking on purpose."""

@@ -1,0 +1,5 @@
+import sys
+
+from vitals_demo.server import main
+
+sys.exit(main())
