@@ -25,6 +25,7 @@ from vitals.signals import (
     TRAFFIC,
     WINDOWS,
     By,
+    Part,
     Ratio,
     Signal,
     Threshold,
@@ -324,27 +325,39 @@ class _Builder:
         if not {ratio.num.signal, *ratio.den} <= self.fed:
             return
         for by in self.levels(ratio.den[0], ratio.by):
-            den = " + ".join(self.read(series(by, name, "rate5m")) for name in ratio.den)
-            num = self._numerator(ratio, by)
-            self.record(series(by, ratio.name, "rate5m"), _over(num, den, ratio.complement))
+            self._part(ratio.num, by)
+            self.record(series(by, ratio.name, "rate5m"), self._divided(ratio, by, "rate5m"))
         for by in self.levels(ratio.den[0], ratio.windows):
-            num_name = ratio.num.name or ratio.num.signal
-            for name in (num_name, *ratio.den):
+            for name in (ratio.num.name or ratio.num.signal, *ratio.den):
                 self._window(by, name)
             for window in WINDOWS:
-                den = " + ".join(self.read(series(by, name, f"increase{window}")) for name in ratio.den)
-                num = self.read(series(by, num_name, f"increase{window}"))
-                self.windows.append(Rule(series(by, ratio.name, window), _over(num, den, ratio.complement),
-                                         self.tags))
+                self.windows.append(Rule(series(by, ratio.name, window),
+                                         self._divided(ratio, by, f"increase{window}"), self.tags))
 
-    def _numerator(self, ratio: Ratio, by: By) -> str:
+    def _part(self, part: Part, by: By) -> None:
         """The part's own rate; zero where there has been none yet, so that healthy reads 0 and not nothing."""
-        part = ratio.num
-        if not part.name:
-            return self.read(series(by, part.signal, "rate5m"))
-        source = self.read(series(SIGNALS[part.signal].labels, part.signal, "rate5m"), part.match)
-        zero = self.read(series(by, part.signal, "rate5m"))
-        return self.record(series(by, part.name, "rate5m"), f"{q.sum_by(('job', *by), source)} or 0 * {zero}")
+        if part.name:
+            source = self.read(series(SIGNALS[part.signal].labels, part.signal, "rate5m"), part.match)
+            zero = self.read(series(by, part.signal, "rate5m"))
+            self.record(series(by, part.name, "rate5m"), f"{q.sum_by(('job', *by), source)} or 0 * {zero}")
+
+    def _divided(self, ratio: Ratio, by: By, operation: str) -> str:
+        """The ratio of what was recorded, over 5 minutes or a long window.
+
+        A counter with labels has no series until it first counts: what is missing beside something counted is
+        zero. Money is not: it may be unknown, for want of a price. (A denominator has two parts at most.)
+        """
+        den = {name: self.read(series(by, name, operation)) for name in ratio.den}
+        if len(den) > 1:
+            den = {name: f"({rate} or 0 * {other})"
+                   for (name, rate), other in zip(den.items(), reversed(den.values()), strict=True)}
+        name = ratio.num.name or ratio.num.signal
+        num = den.get(name, self.read(series(by, name, operation)))
+        if not ratio.num.name and name not in (*den, "llm_cost_usd"):
+            num = f"({num} or 0 * {next(iter(den.values()))})"
+        whole = next(iter(den.values())) if len(den) == 1 else f"({' + '.join(den.values())})"
+        expr = f"{num} / ({whole} > 0)"
+        return f"1 - {expr}" if ratio.complement else expr
 
     def slow_retrievals(self, limits: dict[str, Decimal]) -> None:
         """The share of retrievals beyond the time limit: one minus the bucket that ends there."""
@@ -363,11 +376,6 @@ class _Builder:
             left, whole = (self.read(series(("team",), name, "current"))
                            for name in ("llm_budget_left_usd", "llm_budget_usd"))
             self.record(series(("team",), "llm_budget_left_ratio", "current"), f"{left} / ({whole} > 0)")
-
-
-def _over(num: str, den: str, complement: bool) -> str:
-    expr = f"{num} / (({den}) > 0)" if " " in den.replace(", ", ",") else f"{num} / ({den} > 0)"
-    return f"1 - {expr}" if complement else expr
 
 
 def _kept(feed: Feed) -> set[str]:
