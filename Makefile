@@ -1,0 +1,55 @@
+# Agent Vitals. `make` alone lists the verbs.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VITALS := .venv/bin/vitals
+PYTEST := .venv/bin/python -m pytest
+
+.PHONY: help up down status logs reload clean demo-fault doctor build check test compat lock ready
+
+help: ## list the verbs
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "%-18s %s\n", $$1, $$2}'
+
+ready:
+	@python3 scripts/bootstrap.py
+
+up: ready ## start the stack with its demo; ENGINE=compose|native overrides the choice
+	@$(VITALS) up
+
+down: ready ## stop the stack; its data stays
+	@$(VITALS) down
+
+status: ready ## what runs, where, and whether it is well
+	@$(VITALS) status
+
+logs: ready ## the services' logs; SERVICE=prometheus for one
+	@$(VITALS) logs $(SERVICE)
+
+reload: ready ## bring vitals.yaml, profiles and targets into the running stack
+	@$(VITALS) reload
+
+clean: ready ## stop the stack and remove its data and secrets
+	@$(VITALS) clean
+
+demo-fault: ready ## make a demo app misbehave: FAULT=llm-outage JOB=artisan-hub MINUTES=10
+	@$(VITALS) demo fault "$(or $(FAULT),llm-outage)" --job "$(or $(JOB),artisan-hub)" --minutes "$(or $(MINUTES),10)"
+
+doctor: ready ## which profile fits a /metrics page: URL=http://127.0.0.1:8000/metrics
+	@$(VITALS) doctor "$(URL)"
+
+build: ready ## make rules, dashboards, routes and pages from vitals.yaml and the profiles
+	@$(VITALS) build
+
+check: ready ## check generated files, rules, routes, parity, types and style (seconds)
+	@$(VITALS) check
+
+test: ready ## everything: the checks, unit tests, rule tests, and a running stack of its own
+	@$(VITALS) check
+	@$(PYTEST) -q -n 2 tests/unit tests/rules
+	@$(PYTEST) -q tests/stack
+
+compat: ready ## optional: the rules in Prometheus 2.53 and VictoriaMetrics' vmalert-tool
+	@COMPAT=1 $(PYTEST) -q -n 2 tests/compat
+
+lock: ready ## pin the dependencies anew (needs uv)
+	@uv pip compile pyproject.toml --extra dev --generate-hashes --python-version 3.11 -q --no-header \
+		--no-emit-index-url --no-emit-find-links -o requirements.lock
