@@ -9,7 +9,7 @@ ALERTS = [
         over("job_instance_container:container_memory_ratio:current", "container_memory_ratio"),
         unit="ratio", limit="container_memory_ratio", dashboard="system-health", keep_firing_for="10m",
         summary="{{ $labels.container }}: {value} of its memory limit",
-        description="Container {{ $labels.container }} on {{ $labels.instance }} uses {value} of its memory limit; {limit} is told.",
+        description="Container {{ $labels.container }} on {{ $labels.instance }} uses {value} of its memory limit; the limit for this alert is {limit}.",
         means="It will be killed at its limit.", do=("A leak or real need? See Containers on System Health.", "Raise its limit."),
     ),
     Alert(
@@ -23,7 +23,7 @@ ALERTS = [
     ),
     Alert(
         "ContainerRestarting", "warning", "5m",
-        over("changes(job_instance_container:container_start_seconds:current[1h])", "container_restarts_per_hour", ">="),
+        over("resets(job_instance_container:container_cpu_seconds:current[1h])", "container_restarts_per_hour", ">="),
         unit="count", limit="container_restarts_per_hour", dashboard="system-health", keep_firing_for="15m",
         summary="{{ $labels.container }} restarted {value} times in an hour",
         description="Container {{ $labels.container }} on {{ $labels.instance }} started anew {value} times in the last hour; the "

@@ -164,7 +164,7 @@ BOARD = Board(
                   Column("Memory", 'job_instance_container:container_memory_bytes:current{job=~"$exporter"}', "bytes"),
                   Column("Of its limit", 'job_instance_container:container_memory_ratio:current{job=~"$exporter"}', "percentunit"),
                   Column("Held back", 'job_instance_container:container_cpu_throttled_ratio:current{job=~"$exporter"}', "percentunit"),
-                  Column("Starts in 1h", 'changes(job_instance_container:container_start_seconds:current{job=~"$exporter"}[1h])', "short", ANY_IS_BAD),
+                  Column("Starts in 1h", 'resets(job_instance_container:container_cpu_seconds:current{job=~"$exporter"}[1h])', "short", ANY_IS_BAD),
                   size=(24, 8), names={"instance": "Host"}, sort="Memory", empty="no cAdvisor is scraped"),
             timeseries("Container memory", "A container's memory over its limit; at 100 % it is killed.", "percentunit",
                        q('job_instance_container:container_memory_ratio:current{job=~"$exporter"}', "{{container}}"), limit("container_memory_ratio", "exporter"), empty="no cAdvisor is scraped"),
