@@ -23,8 +23,8 @@ ALERTS = [
     Alert(
         "RedisEvicting", "warning", "10m", "job_instance:redis_evictions:rate5m > 0.1",
         unit="per_second", dashboard="system-health", keep_firing_for="10m",
-        summary="Redis drops {value} keys",
-        description="The Redis behind {{ $labels.instance }} drops {value} keys because memory is full.",
+        summary="Redis drops keys: {value}",
+        description="The Redis behind {{ $labels.instance }} drops keys because memory is full: {value}.",
         means="The cache is too small for what is kept in it.", do=("Raise maxmemory, or keep less.",),
     ),
     Alert(
