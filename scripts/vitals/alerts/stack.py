@@ -66,7 +66,8 @@ ALERTS = [
         means="Nobody is told of anything.", do=("Look at alerting in prometheus.yml and at its target file.",),
     ),
     Alert(
-        "AlertmanagerCannotSend", "critical", "5m",
+        # At once: it has tried for its whole group interval already, and what can wait (info) is sent but every half hour.
+        "AlertmanagerCannotSend", "critical", "0m",
         "job_instance_integration:alertmanager_notifications_failed:rate5m > 0",
         dashboard="system-health", keep_firing_for="5m",
         summary="Alertmanager cannot send by {{ $labels.integration }}",
@@ -89,7 +90,8 @@ ALERTS = [
         means="Changes to routes and receivers are not live.", do=("`make check` says what is wrong.", "`make reload`."),
     ),
     Alert(
-        "TsdbFailing", "critical", "5m", "job_instance:prometheus_tsdb_failures:rate5m > 0",
+        # At once: a checkpoint is made every two hours, so its failure is never seen for longer than the rate's window.
+        "TsdbFailing", "critical", "0m", "job_instance:prometheus_tsdb_failures:rate5m > 0",
         dashboard="system-health", keep_firing_for="15m",
         summary="{{ $labels.instance }} has trouble with its storage",
         description="Compactions, checkpoints, truncations or the write-ahead log of {{ $labels.instance }} fail.",
