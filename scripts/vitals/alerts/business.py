@@ -8,13 +8,15 @@ from vitals.signals import threshold_series
 def _dropped(name: str, series: str, what: str, at_least: int) -> Alert:
     """This hour against the same hour a week ago: the rhythm of day and week is in both."""
     week_ago = f"{series} offset 1w"
+    # A counter with labels has no series before its first count: nothing since a restart is zero.
+    now = f"({series} or 0 * {week_ago})"
     return Alert(
         name, "info", "30m",
-        f"{series} / ({week_ago} >= {at_least})\n< on (job) group_left () {threshold_series('business_drop_ratio')}",
+        f"{now}\n/ ({week_ago} >= {at_least})\n< on (job) group_left () {threshold_series('business_drop_ratio')}",
         unit="ratio", limit="business_drop_ratio", dashboard="business", keep_firing_for="30m",
         summary=f"{{{{ $labels.job }}}}: {what} at {{value}} of last week's",
-        description=f"The last hour's {what} of {{{{ $labels.job }}}} is {{value}} of the same hour a week ago; below {{limit}} is "
-                    "told.",
+        description=f"In the last hour {{{{ $labels.job }}}} had {{value}} of the {what} of the same hour a week ago; told below "
+                    "{limit}.",
         means=f"There is clearly less {what} than a week ago at this time.",
         do=("A holiday, a campaign that ended, an outage elsewhere?", "Compare with traffic and errors on Overview."),
     )
@@ -25,8 +27,8 @@ ALERTS = [
         "LeadsLow", "warning", "15m",
         "(job:leads:increase1h or 0 * job:leads_per_hour_min:threshold)\n"
         f"< on (job) group_left () {threshold_series('leads_per_hour_min')}\n"
-        # Judged only after a full hour of running: before, an hour's count says nothing.
-        "and on (job) (time() - job:app_start_seconds:current > 3600)",
+        # Judged only where the app was scraped an hour ago already: an hour's count says nothing before.
+        "and on (job) job:app:info offset 1h",
         unit="count", limit="leads_per_hour_min", dashboard="business", keep_firing_for="15m",
         summary="{{ $labels.job }}: {value} leads in the last hour",
         description="{{ $labels.job }} generated {value} leads in the last hour, over all sources; the limit is {limit}.",

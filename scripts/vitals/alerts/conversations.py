@@ -28,6 +28,19 @@ ALERTS = [
         do=("Which component? See Errors by component on System Health.", "Read its error lines."),
     ),
     Alert(
+        "AnswersStopped", "critical", "5m",
+        # When every message fails before it is timed, there are no answers to hold the errors against.
+        over("job:conversations:rate5m * 300", "responses_min", ">=")
+        + "\nunless on (job) job:response_latency_seconds:rate5m > 0",
+        unit="count", limit="responses_min", dashboard="business", keep_firing_for="5m",
+        summary="{{ $labels.job }} answers nobody",
+        description="{value} conversations of {{ $labels.job }} began in 5 minutes and not one message was answered; told from "
+                    "{limit} conversations on.",
+        means="Customers write and get no answer at all.",
+        do=("Which errors? See Errors by component on System Health, and the error lines.",
+            "Does the model's provider answer?", "Was it just deployed? Roll back."),
+    ),
+    Alert(
         "ResponseSlow", "warning", "5m",
         reaches("job:response_latency_seconds:p95", "response_latency_p95_seconds")
         + floor("job:response_latency_seconds:rate5m", "responses_min"),
@@ -70,11 +83,13 @@ ALERTS = [
     ),
     Alert(
         "ResolutionSlow", "warning", "30m",
-        reaches("job:conversation_seconds:p95", "conversation_p95_seconds") + _ENOUGH,
+        # Over an hour: of 20 conversations an hour, one or two end in 5 minutes, and often none.
+        reaches("histogram_quantile(0.95, avg_over_time(job_le:conversation_seconds_bucket:rate5m[1h]))\n",
+                "conversation_p95_seconds") + _ENOUGH,
         unit="seconds", limit="conversation_p95_seconds", dashboard="business", keep_firing_for="15m",
         summary="{{ $labels.job }}: conversations take {value} to resolve",
-        description="One in twenty conversations of {{ $labels.job }} takes {value} or longer until it is resolved; the limit "
-                    "is {limit}.",
+        description="One in twenty of the last hour's conversations of {{ $labels.job }} took {value} or longer until it was "
+                    "resolved; the limit is {limit}.",
         means="Customers' problems are solved late.",
         do=("More turns per conversation, or slower turns?", "Has escalation become slow?"),
     ),

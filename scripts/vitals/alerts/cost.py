@@ -45,9 +45,10 @@ ALERTS = [
     Alert(
         "SpendSurge", "warning", "15m",
         # This hour over the mean of the day before it; without a day's history there is nothing to compare with.
+        # (Not told by a count of samples: that would depend on how often the rules are evaluated.)
         "job:llm_cost_usd:increase1h / (job:llm_cost_usd:increase24h offset 1h / 24 > 0)\n"
         "> on (job) group_left () job:llm_cost_surge_ratio:threshold\n"
-        "and on (job) count_over_time(job:llm_cost_usd:increase1h[24h]) > 1200"
+        "and on (job) present_over_time(job:llm_cost_usd:increase1h[1h] offset 23h)"
         + floor("job:llm_cost_usd:increase1h", "llm_cost_surge_min_usd", per=1),
         unit="count", limit="llm_cost_surge_ratio", dashboard="cost", keep_firing_for="15m",
         summary="{{ $labels.job }} spends {value} times its usual",
