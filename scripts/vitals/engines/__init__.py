@@ -1,0 +1,71 @@
+"""Two ways to run the same stack: Docker Compose, or natively from Debian's packages."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from vitals.settings import Settings
+
+
+@dataclass(frozen=True)
+class Service:
+    """One part of the stack as `vitals status` shows it."""
+
+    name: str
+    state: str  # up, starting, stopped, failed
+    address: str
+    detail: str = ""
+
+
+class Engine(Protocol):
+    """What can be done with a stack. Everything that a person can mend is a VitalsError."""
+
+    name: str
+
+    def up(self) -> None: ...
+    def down(self) -> None: ...
+    def clean(self) -> None: ...
+    def reload(self) -> None: ...
+    def status(self) -> list[Service]: ...
+    def logs(self, services: Sequence[str], follow: bool, lines: int) -> None: ...
+
+
+def choose(settings: Settings, override: str | None) -> tuple[Engine, str]:
+    """The engine and the reason for it: the override, what already runs, else whether Docker can do it."""
+    from vitals.engines.compose import Compose
+    from vitals.engines.native import Native
+
+    native, compose = Native(settings), Compose(settings)
+    if override:
+        return (native if override == "native" else compose), "as asked"
+    if native.supervised():
+        return native, "it runs already"
+    can, reason = _docker(compose)
+    return (compose if can else native), reason
+
+
+def _docker(compose: object) -> tuple[bool, str]:
+    """Whether Docker can run the stack, and why (not)."""
+    if not shutil.which("docker"):
+        return False, "no docker command"
+    if not _answers("docker", "info"):
+        return False, "no Docker daemon answers"
+    if not _answers("docker", "compose", "version"):
+        return False, "Docker has no compose plugin"
+    missing = [image for image in compose.images() if not _answers("docker", "image", "inspect", image)]  # type: ignore[attr-defined]
+    if not missing:
+        return True, "Docker answers and has all images"
+    if _answers("docker", "manifest", "inspect", missing[0], seconds=8):
+        return True, f"Docker answers and the registry has the {len(missing)} missing images"
+    return False, f"{len(missing)} images are missing and no registry answers"
+
+
+def _answers(*command: str, seconds: float = 5) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, timeout=seconds).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False

@@ -27,7 +27,7 @@ SERVERS = "forky"  # the Go programs: they bring all they need, whatever the mac
 
 @dataclass(frozen=True)
 class Group:
-    """Packages that are fetched together from one suite ("" is the machine's own release)."""
+    """Packages that are fetched together from one suite."""
 
     suite: str
     packages: tuple[str, ...]
@@ -45,7 +45,6 @@ GROUPS = {
     "tools": Group(SERVERS, ("promtool", "prometheus-alertmanager")),
     "servers": Group(SERVERS, ("prometheus", "prometheus-node-exporter")),
     "exporters": Group(SERVERS, ("prometheus-postgres-exporter", "prometheus-redis-exporter")),
-    "databases": Group("", ()),
 }
 TOOLS = {"promtool": "usr/bin/promtool", "amtool": "usr/bin/amtool"}
 
@@ -56,29 +55,44 @@ def tool(settings: Settings, name: str) -> Path:
 
 
 def group(settings: Settings, name: str) -> Path:
-    """The folder into which a group of packages is unpacked."""
-    if name == "databases":
-        release = _release()
-        if release not in _DATABASES:
-            raise VitalsError(f"no PostgreSQL is known for Debian {release}; set demo: false, or use ENGINE=compose")
-        return fetch(settings, [*_DATABASES[release], *_LIBRARIES], release)
-    return fetch(settings, GROUPS[name].packages, GROUPS[name].suite)
+    """The folder into which a group of packages is unpacked, fetched when it is not in the cache yet."""
+    suite, packages = _wanted(name)
+    return fetch(settings, packages, suite)
+
+
+def where(settings: Settings, name: str) -> Path:
+    """That folder, whether or not it is there yet."""
+    suite, packages = _wanted(name)
+    return _folder(settings, packages, suite)
+
+
+def _wanted(name: str) -> tuple[str, tuple[str, ...]]:
+    if name != "databases":
+        return GROUPS[name].suite, GROUPS[name].packages
+    release = _release()
+    if release not in _DATABASES:
+        raise VitalsError(f"no PostgreSQL is known for Debian {release}; set demo: false, or use ENGINE=compose")
+    return release, (*_DATABASES[release], *_LIBRARIES)
 
 
 def fetch(settings: Settings, packages: Sequence[str], suite: str) -> Path:
     """Unpacked packages of a suite, from the cache or the mirror. Raises VitalsError when neither has them."""
-    key = hashlib.sha256(" ".join([suite, *sorted(packages)]).encode()).hexdigest()[:12]
-    done = settings.cache / f"{suite}-{key}"
+    done = _folder(settings, packages, suite)
     if done.is_dir():
         return done
     try:
         settings.cache.mkdir(parents=True, exist_ok=True)
-        with _locked(settings.cache / "lock"):
+        with _locked(settings.cache / f".{done.name}.lock"):
             if not done.is_dir():
                 _fetch(settings.cache, list(packages), suite, done)
     except OSError as err:
         raise VitalsError(f"{settings.cache}: cannot be written ({err.strerror}); set VITALS_CACHE to a folder that can") from err
     return done
+
+
+def _folder(settings: Settings, packages: Sequence[str], suite: str) -> Path:
+    key = hashlib.sha256(" ".join([suite, *sorted(packages)]).encode()).hexdigest()[:12]
+    return settings.cache / f"{suite}-{key}"
 
 
 def _fetch(cache: Path, packages: list[str], suite: str, done: Path) -> None:
@@ -95,9 +109,22 @@ def _fetch(cache: Path, packages: list[str], suite: str, done: Path) -> None:
         root = work / "root"
         for deb in sorted(debs.glob("*.deb")):
             subprocess.run(["dpkg-deb", "-x", deb, root], check=True)
+        _loosen(root)
         versions = sorted("_".join(deb.name.split("_")[:2]) for deb in debs.glob("*.deb"))
         (root / "packages.txt").write_text("\n".join(versions) + "\n")
         root.rename(done)
+
+
+def _loosen(root: Path) -> None:
+    """Debian's Alertmanager reads its templates at a fixed absolute path, where nothing is installed.
+
+    In the unpacked copy that path becomes a relative one of the same length, so that the program, run in the
+    folder it was unpacked into, finds its own. No namespace, no mount, no root.
+    """
+    program = root / "usr/bin/prometheus-alertmanager"
+    if program.exists():
+        absolute, relative = b"/usr/share/prometheus/alertmanager", b"usr//share/prometheus/alertmanager"
+        program.write_bytes(program.read_bytes().replace(absolute, relative))
 
 
 def _private_root(root: Path, suite: str) -> Path:
