@@ -26,6 +26,7 @@ CHECK_SECONDS = 2.0  # a health answer is reused for so long
 PAUSE_MILLISECONDS = 1500
 CONNECTIONS_SHARE = 0.93
 KEPT_EVENTS = 5000
+ITEMS = 200  # keys
 
 TABLE = """create table if not exists demo_events (
     id bigserial primary key, at timestamptz not null default now(), app text not null, detail text not null)"""
@@ -188,21 +189,27 @@ class Redis(Backend):
     def _open(self, seconds: float = ANSWER_SECONDS) -> redis.Redis:
         given = {"password": self._password} if self._password else {}
         return redis.Redis.from_url(self._url, socket_timeout=seconds, socket_connect_timeout=CONNECT_SECONDS,
-                                    retry=None, single_connection_client=True, **given)
+                                    retry=None, **given)
 
     def ask(self) -> None:
         with self._open(1.0) as client:
             client.ping()
 
     def connect(self) -> None:
-        self._client.ping()
+        with self._client.pipeline(transaction=False) as pipeline:
+            for item in range(ITEMS):
+                self._set(pipeline, item)
+            pipeline.execute()
+
+    def _set(self, client: redis.Redis, item: int) -> None:
+        client.set(f"demo:item:{item}", "x" * self._random.randrange(20, 400), ex=300)
 
     def work(self) -> None:
         for _ in range(6):
-            self._client.set(f"demo:item:{self._random.randrange(200)}", "x" * self._random.randrange(20, 400), ex=300)
+            self._set(self._client, self._random.randrange(ITEMS))
         for _ in range(20):
-            self._client.get(f"demo:item:{self._random.randrange(205)}")
-        self._client.expire(f"demo:item:{self._random.randrange(200)}", 120)
+            self._client.get(f"demo:item:{self._random.randrange(ITEMS + 10)}")
+        self._client.expire(f"demo:item:{self._random.randrange(ITEMS)}", 120)
         self._client.incr("demo:visits")
 
     def close(self) -> None:

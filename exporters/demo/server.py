@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
+import psycopg
 from prometheus_client.exposition import choose_encoder
 from psycopg.conninfo import conninfo_to_dict
+from redis.connection import parse_url
 from vitals_demo.backends import Backend, Postgres, Redis
 from vitals_demo.faults import FAULTS, JOBS, MAX_MINUTES
 from vitals_demo.simulation import Active, App, Simulation
@@ -226,11 +228,11 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     if not args.seed.lstrip("-").isdecimal():
         parser.error("--seed must be a whole number")
     try:
-        secret = args.postgres_dsn and conninfo_to_dict(args.postgres_dsn).get("password")
-        secret = secret or (args.redis_url and urlsplit(args.redis_url).password)
-    except Exception as error:
-        parser.error(f"cannot read --postgres-dsn or --redis-url: {type(error).__name__}")
-    if secret:
+        in_dsn = args.postgres_dsn and "password" in conninfo_to_dict(args.postgres_dsn)
+        in_url = args.redis_url and "password" in parse_url(args.redis_url)
+    except (psycopg.Error, ValueError):  # what they say may hold a password
+        parser.error("cannot read --postgres-dsn or --redis-url")
+    if in_dsn or in_url:
         parser.error("passwords belong in files: --postgres-password-file, --redis-password-file")
     for name in ("postgres_password", "redis_password"):
         path = getattr(args, f"{name}_file")

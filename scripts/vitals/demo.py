@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from http.client import HTTPException
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
@@ -43,11 +44,10 @@ def _ask(url: str, method: str, body: dict[str, Any] | None = None, query: str =
             answer = json.load(response)
     except HTTPError as error:
         raise VitalsError(f"the demo refuses: {_reason(error)}") from None
-    except (URLError, OSError) as error:
-        reason = getattr(error, "reason", error)
-        raise VitalsError(f"the demo does not answer at {url}: {reason}") from None
-    except ValueError:
+    except (json.JSONDecodeError, UnicodeDecodeError, HTTPException):
         raise VitalsError(f"{url} does not answer like the demo") from None
+    except (OSError, ValueError) as error:  # a ValueError is an address that is none
+        raise VitalsError(f"the demo does not answer at {url}: {getattr(error, 'reason', error)}") from None
     if not isinstance(answer, dict):
         raise VitalsError(f"{url} does not answer like the demo")
     return answer

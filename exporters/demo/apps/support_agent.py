@@ -79,7 +79,7 @@ APP = AppSpec(
             Count("conversations_escalated_total", "error", mix=each("reason", {
                 "low_confidence": 4, "customer_request": 4, "complex_issue": 2})),
             Observe("first_response_seconds", shape=LogNormal(3.5), scaled_by="latency"),
-            Observe("conversation_duration_seconds", "ok", shape=LogNormal(85, 0.6), scaled_by="duration"),
+            Observe("conversation_duration_seconds", "ok", shape=LogNormal(75, 0.6), scaled_by="duration"),
         ), failure=0.10),
         Flow("responses", CONVERSATIONS_PER_SECOND * PER_CONVERSATION, CONVERSATIONS, (
             Observe("response_latency_seconds", shape=LogNormal(1.2, 0.65)),
