@@ -311,7 +311,7 @@ class _Builder:
         unpriced = self.record(series(("model",), "llm_unpriced_tokens", "rate5m"),
                                q.sum_by(("job", "model"), f"{tokens} unless on (model, type) {PRICE}"))
         self.record(series(JOB, "llm_unpriced_tokens", "rate5m"),
-                    f"{q.sum_by(('job',), unpriced)} or 0 * {self.read(series(JOB, 'llm_tokens', 'rate5m'))}")
+                    f"{q.sum_by(('job',), unpriced)} or on (job) 0 * {self.read(series(JOB, 'llm_tokens', 'rate5m'))}")
         for by in SIGNALS["llm_unpriced_tokens"].windows:
             self._window(by, "llm_unpriced_tokens")
 
@@ -339,7 +339,7 @@ class _Builder:
         if part.name:
             source = self.read(series(SIGNALS[part.signal].labels, part.signal, "rate5m"), part.match)
             zero = self.read(series(by, part.signal, "rate5m"))
-            self.record(series(by, part.name, "rate5m"), f"{q.sum_by(('job', *by), source)} or 0 * {zero}")
+            self.record(series(by, part.name, "rate5m"), f"{q.sum_by(('job', *by), source)} or on ({', '.join(('job', *by))}) 0 * {zero}")
 
     def _divided(self, ratio: Ratio, by: By, operation: str) -> str:
         """The ratio of what was recorded, over 5 minutes or a long window.

@@ -38,7 +38,7 @@ def prometheus(settings: Settings, engine: EngineName = "native") -> dict[str, A
             scrapes.append({"job_name": app.job, **LIMITS, "authorization": {"credentials_file": credentials},
                             "file_sd_configs": [{"files": [f"targets/authorized/{app.job}.yml"]}]})
     return {
-        "global": {"scrape_interval": "15s", "scrape_timeout": "10s", "evaluation_interval": "30s"},
+        "global": {"scrape_interval": "10s", "scrape_timeout": "9s", "evaluation_interval": "30s"},
         "rule_files": ["rules/*.yml"],
         "alerting": {"alertmanagers": [{"file_sd_configs": [{"files": ["alertmanagers.yml"]}]}]},
         "scrape_configs": scrapes,
