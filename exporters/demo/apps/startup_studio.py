@@ -49,7 +49,7 @@ APP = AppSpec(
             Count("http_requests_total", "ok", mix=each("status", {"200": 975, "401": 10, "404": 15})),
             Count("http_requests_total", "error", mix=each("status", {"500": 8, "503": 2})),
             Observe("http_request_duration_seconds", shape=LogNormal(0.04, 0.65)),
-        ), failure=0.0002),
+        ), failure=0.0001),
         Flow("agents", 2.6, each("agent_type", AGENT_TYPES), (
             Count("agent_tasks_started_total"),
             Count("agent_tasks_completed_total", "ok", {"status": "success"}),

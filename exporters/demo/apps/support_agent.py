@@ -82,14 +82,14 @@ APP = AppSpec(
             Observe("conversation_duration_seconds", "ok", shape=LogNormal(75, 0.6), scaled_by="duration"),
         ), failure=0.10),
         Flow("responses", CONVERSATIONS_PER_SECOND * PER_CONVERSATION, CONVERSATIONS, (
-            Observe("response_latency_seconds", shape=LogNormal(1.2, 0.65)),
+            Observe("response_latency_seconds", shape=LogNormal(1.2, 0.6)),
             Count("errors_total", "error", mix=(
                 Case(5, {"error_type": "timeout", "component": "llm"}),
                 Case(3, {"error_type": "rate_limit", "component": "llm"}),
                 Case(2, {"error_type": "http_error", "component": "integration"}),
             )),
             Count("sentiment_total", mix=each("sentiment", {"positive": 35, "neutral": 50, "negative": 15})),
-        ), failure=0.003),
+        ), failure=0.001),
         *(Flow("llm", CONVERSATIONS_PER_SECOND * PER_CONVERSATION, STORE_CASES, (
             Observe("llm_latency_seconds", "ok", {"model": model, "operation": operation}, shape=LogNormal(median)),
             Amount("llm_tokens_total", "ok", {"model": model, "type": "input"}, mean=tokens_in),
@@ -104,7 +104,7 @@ APP = AppSpec(
             Count("integration_requests_total", "ok", {"status": "200"}),
             Count("integration_requests_total", "error", mix=each("status", {"500": 3, "503": 3, "timeout": 4})),
             Observe("integration_latency_seconds", shape=LogNormal(0.22)),
-        ), failure=0.002),
+        ), failure=0.001),
         _judged("intent_accuracy", 0.03, 1),
         _judged("hallucination", 0.005, 0),
         _judged("sentiment_misread", 0.02, 0),
