@@ -79,7 +79,7 @@ BOARD = Board(
                   Column("Model cost 24h", 'job_tenant:llm_cost_usd:increase24h{job=~"$job"}', "currencyUSD"),
                   size=(12, 8), names={"job": "App"}, sort="Conversations 24h"),
             timeseries("Saved so far", "Conversations of the 24 hours before each point that needed no person × what a person costs for one, minus the model cost.", "currencyUSD",
-                       q(_saved("24h")), size=(12, 8), empty=NO_PERSON),
+                       q(_saved("24h")), size=(12, 8), bottom=None, empty=NO_PERSON),
         ),
         row(
             "Quality",

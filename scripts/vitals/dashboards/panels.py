@@ -134,11 +134,15 @@ def drill(board: str) -> Json:
 
 
 def timeseries(title: str, text: str, unit: str, *queries: Query, size: Size = (8, 8), stack: bool = False,
-               top: float | None = None, empty: str | None = None, links: Iterable[Json] = ()) -> g.TimeSeries:
-    """Lines over time; ``stack`` for parts of a whole; ``top`` is the highest value there can be (1 for shares)."""
+               top: float | None = None, bottom: float | None = 0, empty: str | None = None,
+               links: Iterable[Json] = ()) -> g.TimeSeries:
+    """Lines over time; ``stack`` for parts of a whole; ``bottom`` and ``top`` are what values cannot pass.
+
+    Colours go by name: the same app, agent or model looks the same on every panel.
+    """
     return g.TimeSeries(
-        **_common(title, text, queries, size), unit=unit, overrides=_looks(queries), valueMin=0, valueMax=top,
-        lineWidth=1, fillOpacity=30 if stack else 8, showPoints="never",
+        **_common(title, text, queries, size), unit=unit, overrides=_looks(queries), valueMin=bottom, valueMax=top,
+        colorMode="palette-classic-by-name", lineWidth=1, fillOpacity=30 if stack else 8, showPoints="never",
         stacking={"group": "A", "mode": "normal" if stack else "none"}, tooltipMode="multi", tooltipSort="desc",
         extraJson={"fieldConfig": {"defaults": {"noValue": empty or _empty(queries), "links": list(links),
                                                 "custom": {"spanNulls": 90_000}}},  # ms: one missed sample is no gap
@@ -175,6 +179,7 @@ def pie(title: str, text: str, unit: str, *queries: Query, size: Size = (8, 8),
     """Parts of a whole over one window."""
     return g.PieChartv2(
         **_common(title, text, queries, size, instant=True), unit=unit, pieType="donut", legendPlacement="right",
+        colorMode="palette-classic-by-name",
         legendDisplayMode="table", legendValues=["value", "percent"], overrides=_looks(queries),
         extraJson={"fieldConfig": {"defaults": {"noValue": empty or _empty(queries)}},
                    "options": {"legend": {"showLegend": True}}})
