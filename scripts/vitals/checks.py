@@ -61,10 +61,11 @@ def _fresh(settings: Settings) -> str:
 
 def _tables(settings: Settings) -> str:
     from vitals import dashboards
+    from vitals.dashboards import grafana
 
     profiles = load_profiles(settings)
     panels = {f"{uid}/{title}" for uid, model in dashboards.models(settings, profiles).items()
-              for title, _ in dashboards.queries(model)}
+              for title, _ in grafana.queries(model)}
     return "\n".join([*alerts.check(), *parity.check(settings, profiles, panels)])
 
 

@@ -24,6 +24,11 @@ def sum_by(by: Iterable[str], expr: str) -> str:
     return agg("sum", by, expr)
 
 
+def on(*labels: str) -> str:
+    """What two sides are matched by, when only one of them carries the profile as a label."""
+    return f"on ({', '.join(labels)})"
+
+
 def quantile(q: str, expr: str) -> str:
     """A quantile from bucket rates; without observations nothing (instead of NaN)."""
     return f"histogram_quantile({q}, {expr}) >= 0"

@@ -270,7 +270,8 @@ class _Builder:
                                 q.sum_by(("job", *by), self.read(level, 'le="+Inf"')))
             for name, value in QUANTILES.items():
                 self.record(series(by, signal.name, name), q.quantile(value, here))
-            self.record(series(by, signal.name, "mean5m"), f"{q.sum_by(('job', *by), total)} / ({count} > 0)")
+            self.record(series(by, signal.name, "mean5m"),
+                        f"{q.sum_by(('job', *by), total)} / {q.on('job', *by)} ({count} > 0)")
 
     def _means(self, signal: Signal) -> None:
         for by in self.levels(signal.name, signal.by):
@@ -311,7 +312,7 @@ class _Builder:
         unpriced = self.record(series(("model",), "llm_unpriced_tokens", "rate5m"),
                                q.sum_by(("job", "model"), f"{tokens} unless on (model, type) {PRICE}"))
         self.record(series(JOB, "llm_unpriced_tokens", "rate5m"),
-                    f"{q.sum_by(('job',), unpriced)} or on (job) 0 * {self.read(series(JOB, 'llm_tokens', 'rate5m'))}")
+                    f"{q.sum_by(('job',), unpriced)} or {q.on('job')} 0 * {self.read(series(JOB, 'llm_tokens', 'rate5m'))}")
         for by in SIGNALS["llm_unpriced_tokens"].windows:
             self._window(by, "llm_unpriced_tokens")
 
@@ -339,7 +340,8 @@ class _Builder:
         if part.name:
             source = self.read(series(SIGNALS[part.signal].labels, part.signal, "rate5m"), part.match)
             zero = self.read(series(by, part.signal, "rate5m"))
-            self.record(series(by, part.name, "rate5m"), f"{q.sum_by(('job', *by), source)} or on ({', '.join(('job', *by))}) 0 * {zero}")
+            self.record(series(by, part.name, "rate5m"),
+                        f"{q.sum_by(('job', *by), source)} or {q.on('job', *by)} 0 * {zero}")
 
     def _divided(self, ratio: Ratio, by: By, operation: str) -> str:
         """The ratio of what was recorded, over 5 minutes or a long window.
@@ -368,7 +370,7 @@ class _Builder:
             fast = q.sum_by(("job", *by), self.read(series((*by, "le"), "rag_latency_seconds_bucket", "rate5m"),
                                                     f'le=~"{le}"'))
             done = self.read(series(by, "rag_latency_seconds", "rate5m"))
-            self.record(series(by, "rag_slow_ratio", "rate5m"), f"1 - {fast} / ({done} > 0)")
+            self.record(series(by, "rag_slow_ratio", "rate5m"), f"1 - {fast} / {q.on('job', *by)} ({done} > 0)")
 
     def leftovers(self) -> None:
         """What is left of a budget, as a share of it."""

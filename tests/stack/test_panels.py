@@ -1,0 +1,80 @@
+"""Every query of every panel, asked of the running stack, for every demo app whose profile feeds it."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from vitals import coverage, dashboards, recording, settings
+from vitals.dashboards import grafana
+
+from .conftest import Stack, poll
+
+LOADED = settings.load()
+PROFILES = settings.load_profiles(LOADED)
+MODELS = dashboards.models(LOADED, PROFILES)
+RECORDED: dict[str, set[str]] = {}
+for _file, _groups in recording.groups(LOADED, PROFILES).items():
+    for _group in _groups:
+        for _rule in _group.rules:
+            RECORDED.setdefault(_rule.labels.get("profile", ""), set()).add(_rule.record)
+GLOBAL = RECORDED.pop("", set())
+
+# Queries that are empty when all is well, and why. Everything else must have data.
+EMPTY_WHEN_WELL = {
+    ("vitals-system-health", "Errors by endpoint"): "only endpoints with errors are listed",
+    ("vitals-system-health", "Disks"): "the time until a disk is full exists only while it fills",
+}
+
+
+def concrete(expr: str, job: str) -> str:
+    """A panel's query as Grafana would send it with one app chosen."""
+    for name, value in (("$job", job), ("$exporter", job), ("$__rate_interval", "5m")):
+        expr = expr.replace(name, value)
+    assert "$" not in expr, f"a variable this test does not know: {expr}"
+    return expr
+
+
+def fed_by(expr: str) -> list[str]:
+    """The profiles that can answer the query; ALERTS and other series of the stack itself belong to none."""
+    plain = concrete(expr, "x")
+    return [profile for profile, names in RECORDED.items() if coverage.answers(plain, names | GLOBAL)]
+
+
+QUERIES = [(uid, title, expr) for uid, model in MODELS.items() for title, expr in grafana.queries(model)]
+
+
+def test_every_panel_can_be_fed() -> None:
+    unfed = [f"{uid}/{title}: {expr}" for uid, title, expr in QUERIES if not fed_by(expr)]
+    assert unfed == []
+
+
+def empty(stack: Stack, running: set[str]) -> list[str]:
+    found = []
+    for uid, title, expr in QUERIES:
+        if (uid, title) in EMPTY_WHEN_WELL or "ALERTS" in coverage.reads(concrete(expr, "x")):
+            continue
+        for profile in fed_by(expr):
+            if profile in running and not stack.query(concrete(expr, profile)):
+                found.append(f"{uid}/{title} for {profile}: {concrete(expr, profile)}")
+    return found
+
+
+def test_every_query_has_data(stack: Stack) -> None:
+    running = {result["metric"]["profile"] for result in stack.query("up == 1")}
+    missing = set(RECORDED) - running
+    if missing:
+        print(f"not asked, because nothing here feeds them: {', '.join(sorted(missing))}")
+    last: list[str] = []
+
+    def none_left() -> bool:
+        nonlocal last
+        last = empty(stack, running)
+        return not last
+
+    try:
+        poll(none_left, 240, "every query has data")
+    except pytest.fail.Exception:
+        pytest.fail(f"{len(last)} queries without data:\n" + "\n".join(last))
+    print(f"every query had data {time.monotonic() - stack.started:.0f} s after up")
