@@ -156,8 +156,9 @@ def profile_groups(profile: Profile, limits: dict[str, Decimal], own: dict[str, 
     here = f'profile="{name}"'
     info = Rule(APP_INFO, f"group by (job) (up{{{here}}})", {**tags, "kind": profile.kind})
     thresholds = [
-        Rule(threshold_series(key), f"{APP_INFO}{q.selector(here, _not_jobs(own.get(key)))} * {q.number(value)}",
-             tags)
+        # Only job and profile, as the limits that vitals.yaml sets have them and as values can be matched with.
+        Rule(threshold_series(key),
+             f"group by (job) ({APP_INFO}{q.selector(here, _not_jobs(own.get(key)))}) * {q.number(value)}", tags)
         for key, value in sorted(limits.items())
     ]
     return (
