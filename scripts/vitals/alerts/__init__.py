@@ -22,7 +22,7 @@ _FORMATS: dict[str, str] = {
     "bytes": "humanize1024",
     "score": 'printf "%.2f"',
     "count": "humanize",
-    "per_second": "humanize",
+    "per_second": 'printf "%.4g"',  # humanize writes 0.5 as 500m
     "none": "humanize",
 }
 _SUFFIXES = {"bytes": "B", "per_second": "/s"}
