@@ -11,12 +11,12 @@ import promql_parser as parser
 ALWAYS = frozenset({"up", "ALERTS"})
 
 
-def answers(expr: str, recorded: set[str]) -> bool:
+def answers(expr: str, recorded: set[str], surely: bool = False) -> bool:
     """True when the expression can give data from these series (and ``up``, ``ALERTS``).
 
-    One arm of an ``or`` is enough; what ``unless`` takes away need not be there.
+    One arm of an ``or`` is enough. What ``unless`` takes away need not be there; ``surely``, it may not.
     """
-    return _answers(parser.parse(expr), recorded | ALWAYS)
+    return _answers(parser.parse(expr), recorded | ALWAYS, surely)
 
 
 def reads(expr: str) -> set[str]:
@@ -24,15 +24,18 @@ def reads(expr: str) -> set[str]:
     return set(_names(parser.parse(expr)))
 
 
-def _answers(node: Any, recorded: set[str]) -> bool:
+def _answers(node: Any, recorded: set[str], surely: bool) -> bool:
     if isinstance(node, parser.BinaryExpr):
-        op = str(node.op)
-        if op == "or":
-            return _answers(node.lhs, recorded) or _answers(node.rhs, recorded)
-        return _answers(node.lhs, recorded) and (op == "unless" or _answers(node.rhs, recorded))
+        left, right = (_answers(side, recorded, surely) for side in (node.lhs, node.rhs))
+        match str(node.op):
+            case "or":
+                return left or right
+            case "unless":
+                return left and not (surely and right)
+        return left and right
     if isinstance(node, parser.VectorSelector):
         return node.name in recorded
-    return all(_answers(child, recorded) for child in _children(node))
+    return all(_answers(child, recorded, surely) for child in _children(node))
 
 
 def _names(node: Any) -> Iterator[str]:

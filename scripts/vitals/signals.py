@@ -112,7 +112,7 @@ _SIGNALS = (
     _s("crew_task_latency_seconds", "histogram", "seconds", "duration of one crew task", "role", "role"),
     # models
     _s("llm_requests", "counter", "requests", "calls to a language model by outcome", "provider model outcome", "model, provider, outcome", windows="model"),
-    _s("llm_latency_seconds", "histogram", "seconds", "duration of a model call", "provider model", "model"),
+    _s("llm_latency_seconds", "histogram", "seconds", "duration of a model call", "provider model", "model, provider"),
     _s("llm_first_token_seconds", "histogram", "seconds", "time until a model's first token", "provider model", "model"),
     _s("llm_token_seconds", "histogram", "seconds", "time for each further token", "provider model", "model"),
     _s("llm_tokens", "counter", "tokens", "tokens used by type (input, output, total)", "provider model type tenant", "model, type, model type, tenant", windows="model, type"),

@@ -111,7 +111,7 @@ BOARD = Board(
             timeseries("Failures by provider", "Share of calls to each provider that failed.", "percentunit", q('job_provider:llm_failure_ratio:rate5m{job=~"$job"}', "{{job}} {{provider}}"), limit("llm_failure_ratio")),
             timeseries("Model time", "Median, p95 and p99 of model calls, all models of an app. The limit is for p99, where one is set.", "s", *quantiles("llm_latency_seconds"), limit("llm_latency_p99_seconds")),
             timeseries("p95 by provider", "The time that 19 of 20 calls to each provider stay below.", "s",
-                       q('histogram_quantile(0.95, sum by (job, provider, le) (job_provider_model_le:llm_latency_seconds_bucket:rate5m{job=~"$job", provider!=""})) >= 0', "{{job}} {{provider}}")),
+                       q('job_provider:llm_latency_seconds:p95{job=~"$job"}', "{{job}} {{provider}}")),
             timeseries("First token", "p95 until a model's first token: how long a user sees nothing move.", "s",
                        q('job_model:llm_first_token_seconds:p95{job=~"$job"}', "{{job}} {{model}}"), limit("llm_first_token_p95_seconds"), size=(12, 8)),
             timeseries("Time per token", "Median time for each further token.", "s", q('job_model:llm_token_seconds:p50{job=~"$job"}', "{{job}} {{model}}"), size=(12, 8)),
