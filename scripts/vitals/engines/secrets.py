@@ -1,13 +1,21 @@
-"""Passwords made on first start: a folder that only its owner can enter, one file each."""
+"""Passwords of the stack's own services: made on first start, one file each, in a folder only its owner enters."""
 
 from __future__ import annotations
 
+import os
 import secrets
 from pathlib import Path
 
 from vitals.settings import Settings
 
-NAMES = ("postgres", "redis", "grafana")
+# File → whose password it is.
+NAMES = {
+    "postgres-admin": "PostgreSQL's superuser, postgres",
+    "postgres": "demo, the owner of the demo's database",
+    "postgres-monitor": "monitor, with which the exporter reads statistics",
+    "redis": "Redis",
+    "grafana-admin": "Grafana's admin (compose engine)",
+}
 
 
 def folder(settings: Settings) -> Path:
@@ -15,21 +23,26 @@ def folder(settings: Settings) -> Path:
 
 
 def ensure(settings: Settings) -> dict[str, str]:
-    """Every secret by name; those that are missing are made."""
+    """Every secret by name; those that are missing are made (32 letters and digits)."""
     place = folder(settings)
-    place.mkdir(parents=True, exist_ok=True)
+    private(place)
+    for name in NAMES:
+        if not (place / name).exists():
+            write(place / name, secrets.token_hex(16))
+    return {name: (place / name).read_text() for name in NAMES}
+
+
+def private(place: Path) -> None:
+    """Makes a folder that only its owner enters, also when it was there before."""
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
     place.chmod(0o700)
-    return {name: _read(place / name) for name in NAMES}
 
 
-def _read(file: Path) -> str:
-    if not file.exists():
-        write(file, secrets.token_urlsafe(24))
-    return file.read_text()
-
-
-def write(file: Path, text: str) -> None:
-    """A file for its owner alone, from its first moment."""
-    file.unlink(missing_ok=True)
-    file.touch(mode=0o600)
-    file.write_text(text)
+def write(file: Path, text: str, mode: int = 0o600) -> None:
+    """A file that appears whole, and for its owner alone from its first moment."""
+    aside = file.with_name(f".{file.name}.{os.getpid()}")
+    aside.unlink(missing_ok=True)
+    aside.touch(mode=0o600)
+    aside.write_text(text)
+    aside.chmod(mode)
+    aside.replace(file)
