@@ -146,7 +146,7 @@ class Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal():
             raise Refused(411, "send Content-Length")
-        if int(length[:8]) > MAX_BODY:
+        if len(length) > 8 or int(length) > MAX_BODY:
             raise Refused(413, f"a body may have {MAX_BODY} bytes")
         try:
             asked = json.loads(self.rfile.read(int(length)))

@@ -79,6 +79,7 @@ APP = AppSpec(
         Level("active_sessions", 620, "users", rhythm=True, whole=True),
     ),
     log_style=LogStyle("timestamp", "level", upper=True),
+    busiest_hour=16,
     lines=(
         Line("info", {"logger": "app.api", "message": ("request served", "task accepted", "user signed in"),
                       "module": "middleware", "function": "metrics_middleware", "line": 42,

@@ -116,6 +116,7 @@ APP = AppSpec(
     ),
     levels=tuple(Level("active_conversations", 8 * weight, labels={"store_id": store}, noise=0.2, rhythm=True,
                        whole=True) for store, weight in STORES.items()),
+    busiest_hour=19,
     lines=(
         # The app's document logs the customer's address at the start of a conversation; so it does here, now and then.
         Line("info", {"event": "conversation_started", "conversation_id": identifier("conv"),
