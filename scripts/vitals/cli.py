@@ -105,6 +105,18 @@ def reload(config: Path | None, engine: str | None) -> None:
 
 @cli.command()
 @engine_option
+@click.pass_obj
+def status(config: Path | None, engine: str | None) -> None:
+    """What runs, where, and whether it is well."""
+    services = _engine(config, engine).status()
+    for service in services:
+        click.echo(f"{service.name:18} {service.state:9} {service.address:22} {service.detail}".rstrip())
+    if any(service.state == "failed" for service in services):
+        raise VitalsError("something failed; `make logs`")
+
+
+@cli.command()
+@engine_option
 @click.argument("services", nargs=-1)
 @click.option("-f", "--follow", is_flag=True, help="Go on as lines come.")
 @click.option("-n", "--lines", default=50, show_default=True, help="Lines of each service.")
@@ -136,6 +148,30 @@ def fault(config: Path | None, name: str, job: str, minutes: float) -> None:
 
     client.inject(_demo_url(config), name, job, minutes)
     click.echo(f"{job}: {name} for {minutes:g} minutes")
+
+
+@demo.command()
+@click.pass_obj
+def faults(config: Path | None) -> None:
+    """List the faults, and those that are active."""
+    from vitals import demo as client
+
+    url = _demo_url(config)
+    for entry in client.catalogue(url):
+        click.echo(f"{entry['name']:22} {entry['text']}\n{'':22} in: {', '.join(entry['jobs'])}")
+    for entry in client.active(url):
+        click.echo(f"active: {entry['fault']} in {entry['job']}, {entry['seconds_left']:.0f} s left")
+
+
+@demo.command()
+@click.option("--job", help="Only this app.")
+@click.option("--fault", help="Only this fault.")
+@click.pass_obj
+def heal(config: Path | None, job: str | None, fault: str | None) -> None:
+    """End the active faults."""
+    from vitals import demo as client
+
+    click.echo(f"{client.heal(_demo_url(config), job, fault)} faults ended")
 
 
 def main() -> None:

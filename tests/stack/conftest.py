@@ -64,8 +64,9 @@ class Stack:
 
     def write(self, more: str = "") -> None:
         ports = ", ".join(f"{name}: {port}" for name, port in self.ports.items())
-        base = (ROOT / "vitals.yaml").read_text().replace("apps: []\n", "" if "apps:" in more else "apps: []\n")
-        self.config.write_text(f"{base}\nports: {{{ports}}}\n{more}")
+        shipped = (ROOT / "vitals.yaml").read_text()
+        prices = shipped[shipped.index("\nprices:"):shipped.index("\n# Who is told")]
+        self.config.write_text(f"{prices}\nports: {{{ports}}}\n{more}")
 
     def vitals(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         env = {**os.environ, "VITALS_STATE": str(self.state), "ENGINE": "native"}
