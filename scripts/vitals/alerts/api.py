@@ -28,7 +28,8 @@ ALERTS = [
     ),
     Alert(
         "AvailabilityLow", "warning", "5m",
-        under("job:availability:avg24h", "availability_min") + '\nand on (job) job:app:info{kind="app"}',
+        # Of an app that is new, one missed scrape would be half of its day.
+        under("job:availability:avg24h", "availability_min") + '\nand on (job) job:app:info{kind="app"} offset 6h',
         unit="ratio", limit="availability_min",
         summary="{{ $labels.job }} was reachable only {value} of the last day",
         description="{{ $labels.job }} answered {value} of its scrapes in 24 hours; the limit is {limit}.",
