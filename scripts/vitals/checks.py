@@ -31,11 +31,13 @@ def run(settings: Settings) -> Iterator[Result]:
     checks: list[tuple[str, Callable[[], str]]] = [
         ("generated files are fresh", lambda: _fresh(settings)),
         ("alerts and parity point at things that exist", lambda: _tables(settings)),
-        ("promtool: rules", lambda: _command(settings, promtool, "check", "rules", "--lint=all", "--lint-fatal", *rules)),
+        ("promtool: rules",
+         lambda: _command(settings, promtool, "check", "rules", "--lint=all", "--lint-fatal", *rules)),
         ("promtool: prometheus.yml",
          lambda: _command(settings, promtool, "check", "config", "--syntax-only", "prometheus/prometheus.yml")),
-        ("amtool: alertmanager.yml", lambda: _command(settings, amtool, "check-config", "alertmanager/alertmanager.yml")),
-        ("ruff", lambda: _command(settings, sys.executable, "-m", "ruff", "check", "-q")),
+        ("amtool: alertmanager.yml",
+         lambda: _command(settings, amtool, "check-config", "alertmanager/alertmanager.yml")),
+        ("ruff", lambda: _command(settings, sys.executable, "-m", "ruff", "check", "-q", "--output-format=concise")),
         ("mypy", lambda: _command(settings, sys.executable, "-m", "mypy", "--no-error-summary")),
     ]
     with ThreadPoolExecutor(max_workers=4) as pool:

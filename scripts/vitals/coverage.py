@@ -35,17 +35,17 @@ def _answers(node: Any, recorded: set[str], surely: bool) -> bool:
         return left and right
     if isinstance(node, parser.VectorSelector):
         return node.name in recorded
-    return all(_answers(child, recorded, surely) for child in _children(node))
+    return all(_answers(child, recorded, surely) for child in children(node))
 
 
 def _names(node: Any) -> Iterator[str]:
-    if isinstance(node, parser.VectorSelector):
+    if isinstance(node, parser.VectorSelector) and node.name:
         yield node.name
-    for child in _children(node):
+    for child in children(node):
         yield from _names(child)
 
 
-def _children(node: Any) -> Iterator[Any]:
+def children(node: Any) -> Iterator[Any]:
     """The expressions right below a node. (The library's own walk is superlinear.)"""
     for attribute in ("lhs", "rhs", "expr", "vector_selector", "args", "param"):
         value = getattr(node, attribute, None)

@@ -6,7 +6,6 @@ import argparse
 import html
 import json
 import re
-import sys
 import threading
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -17,8 +16,10 @@ from urllib.parse import parse_qs, urlsplit
 
 MAX_BODY = 1 << 20
 KEEP = 1000
-STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1f24;background:#fff}
-h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}article{border-left:4px solid #8b949e;padding:.2rem .8rem;margin:.8rem 0}
+SEVERITIES = {"critical": 0, "warning": 1, "info": 2}
+STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1f24}
+h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}
+article{border-left:4px solid #8b949e;padding:.2rem .8rem;margin:.8rem 0}
 article.critical{border-color:#c4162a}article.warning{border-color:#b36b00}article.info{border-color:#1f60c4}
 article.resolved{border-color:#2e7d32}small{color:#57606a}pre{white-space:pre-wrap;background:#f6f8fa;padding:1rem}"""
 
@@ -90,11 +91,11 @@ def firing(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def page(items: list[dict[str, Any]]) -> str:
     now = firing(items)
-    order = {"critical": 0, "warning": 1, "info": 2}
-    now.sort(key=lambda item: (order.get(item["labels"].get("severity", ""), 3), item["labels"].get("alertname", "")))
+    now.sort(key=lambda item: (SEVERITIES.get(item["labels"].get("severity", ""), 3),
+                               item["labels"].get("alertname", "")))
     recent = items[-50:][::-1]
-    return (f"<!doctype html><html lang=en><meta charset=utf-8><meta http-equiv=refresh content=15><title>Notifications</title>"
-            f"<style>{STYLE}</style><h1>Notifications</h1><h2>Firing now</h2>"
+    return (f"<!doctype html><html lang=en><meta charset=utf-8><meta http-equiv=refresh content=15>"
+            f"<title>Notifications</title><style>{STYLE}</style><h1>Notifications</h1><h2>Firing now</h2>"
             + ("".join(map(_article, now)) or "<p>Nothing. Not even Watchdog: has Alertmanager sent anything yet?</p>")
             + "<h2>Last received</h2>" + ("".join(map(_article, recent)) or "<p>Nothing yet.</p>") + "</html>")
 
@@ -102,7 +103,7 @@ def page(items: list[dict[str, Any]]) -> str:
 def _article(item: dict[str, Any]) -> str:
     labels, notes = item["labels"], item["annotations"]
     severity = labels.get("severity", "")
-    kind = "resolved" if item["status"] == "resolved" else severity if severity in ("critical", "warning", "info") else ""
+    kind = "resolved" if item["status"] == "resolved" else severity if severity in SEVERITIES else ""
     links = " ".join(f'<a href="{html.escape(notes[key])}">{name}</a>'
                      for key, name in (("runbook_url", "what to do"), ("dashboard_url", "dashboard"))
                      if notes.get(key, "").startswith(("http://", "https://")))
@@ -203,4 +204,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -312,8 +312,9 @@ class _Builder:
         self._levels(signal, cost)
         unpriced = self.record(series(("model",), "llm_unpriced_tokens", "rate5m"),
                                q.sum_by(("job", "model"), f"{tokens} unless on (model, type) {PRICE}"))
+        zero = self.read(series(JOB, "llm_tokens", "rate5m"))
         self.record(series(JOB, "llm_unpriced_tokens", "rate5m"),
-                    f"{q.sum_by(('job',), unpriced)} or {q.on('job')} 0 * {self.read(series(JOB, 'llm_tokens', 'rate5m'))}")
+                    f"{q.sum_by(('job',), unpriced)} or {q.on('job')} 0 * {zero}")
         for by in SIGNALS["llm_unpriced_tokens"].windows:
             self._window(by, "llm_unpriced_tokens")
 

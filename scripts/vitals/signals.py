@@ -258,7 +258,6 @@ _RATIOS = (
     Ratio("cache_hit_ratio", "share of cache lookups that found something", Part("cache_hits"), ("cache_hits", "cache_misses"), _bys("cache")),
     Ratio("redis_hit_ratio", "share of Redis lookups that found something", Part("redis_hits"), ("redis_hits", "redis_misses"), _bys("instance")),
     Ratio("postgres_rollback_ratio", "share of transactions rolled back", Part("postgres_transactions", _FAILED, "postgres_rollbacks"), ("postgres_transactions",), _bys("instance")),
-    Ratio("llm_cached_ratio", "share of input tokens that a cache answered", Part("llm_cached_tokens"), ("llm_tokens",), windows=_bys("")),
     Ratio("guardrail_block_ratio", "share of guardrail checks that did not pass", Part("guardrail_requests", _FAILED, "guardrail_blocks"), ("guardrail_requests",)),
     Ratio("llm_cost_per_conversation_usd", "model cost of one conversation", Part("llm_cost_usd"), ("conversations",), windows=_bys(""), unit="usd"),
     Ratio("llm_tokens_per_conversation", "tokens of one conversation", Part("llm_tokens"), ("conversations",), windows=_bys(""), unit="tokens"),

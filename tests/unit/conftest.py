@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from vitals import settings
 
 MINIMAL = "prices: {as_of: 2026-11-01}\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+
 from vitals import alerting, recording, settings
 from vitals.errors import VitalsError
 

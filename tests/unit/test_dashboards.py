@@ -12,6 +12,7 @@ from typing import Any
 
 import promql_parser as parser
 import pytest
+
 from vitals import alerts, coverage, dashboards, recording, settings
 from vitals.dashboards import grafana
 from vitals.signals import SIGNALS, THRESHOLDS, threshold_series
@@ -168,7 +169,7 @@ def query_problems(expr: str, legend: str, truth: Truth) -> Iterator[str]:
 def selectors(node: Any) -> Iterator[Any]:
     if isinstance(node, parser.VectorSelector):
         yield node
-    for child in coverage._children(node):
+    for child in coverage.children(node):
         yield from selectors(child)
 
 
@@ -200,7 +201,7 @@ def labels(node: Any) -> set[str]:
     if isinstance(node, parser.Call):
         found = set().union(*(labels(arg) for arg in node.args))
         return found - {"le"} if node.func.name == "histogram_quantile" else found
-    return set().union(*(labels(child) for child in coverage._children(node)))
+    return set().union(*(labels(child) for child in coverage.children(node)))
 
 
 def binary(node: Any) -> set[str]:
