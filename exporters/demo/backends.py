@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import psycopg
+
 import redis
 
 Report = Callable[[str, str], None]  # (level, message)

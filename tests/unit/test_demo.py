@@ -13,14 +13,15 @@ import pytest
 from genai_prices import Usage, calc_price
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
-from vitals import demo
-from vitals.errors import VitalsError
 from vitals_demo import backends
 from vitals_demo.apps import ALL
 from vitals_demo.faults import FAULTS
 from vitals_demo.prices import USD_PER_MTOK
 from vitals_demo.server import serve
 from vitals_demo.simulation import Simulation
+
+from vitals import demo
+from vitals.errors import VitalsError
 
 MONDAY = datetime(2026, 11, 16, tzinfo=UTC).timestamp()
 NOON = MONDAY + 12 * 3600

@@ -74,7 +74,7 @@ APP = AppSpec(
     levels=(
         Level("vllm:num_requests_running", 6, labels=SERVED, noise=0.3, rhythm=True, whole=True),
         Level("vllm:num_requests_waiting", 1, "queue", SERVED, noise=0.8, rhythm=True, whole=True),
-        Level("vllm:kv_cache_usage_perc", 0.38, "kv", SERVED, noise=0.15, rhythm=True),
+        Level("vllm:kv_cache_usage_perc", 0.38, "kv", SERVED, noise=0.03),
     ),
     memory_bytes=3.0e9,
     lines=(
