@@ -6,9 +6,13 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from vitals.errors import VitalsError
 from vitals.settings import Settings
+
+if TYPE_CHECKING:
+    from vitals.engines.compose import Compose
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,14 @@ def choose(settings: Settings, override: str | None) -> tuple[Engine, str]:
         return (native if override == "native" else compose), "as asked"
     if native.supervised():
         return native, "it runs already"
-    can, reason = _docker(compose)
+    try:
+        can, reason = _docker(compose)
+    except VitalsError as err:
+        can, reason = False, str(err)
     return (compose if can else native), reason
 
 
-def _docker(compose: object) -> tuple[bool, str]:
+def _docker(compose: Compose) -> tuple[bool, str]:
     """Whether Docker can run the stack, and why (not)."""
     if not shutil.which("docker"):
         return False, "no docker command"
@@ -56,12 +63,14 @@ def _docker(compose: object) -> tuple[bool, str]:
         return False, "no Docker daemon answers"
     if not _answers("docker", "compose", "version"):
         return False, "Docker has no compose plugin"
-    missing = [image for image in compose.images() if not _answers("docker", "image", "inspect", image)]  # type: ignore[attr-defined]
+    if compose.running():
+        return True, "it runs already"
+    missing = [image for image in compose.images() if not _answers("docker", "image", "inspect", image)]
     if not missing:
         return True, "Docker answers and has all images"
     if _answers("docker", "manifest", "inspect", missing[0], seconds=8):
-        return True, f"Docker answers and the registry has the {len(missing)} missing images"
-    return False, f"{len(missing)} images are missing and no registry answers"
+        return True, f"Docker answers and a registry has the images that are missing here: {len(missing)}"
+    return False, f"Docker answers, but no registry does, and images are missing: {len(missing)}"
 
 
 def _answers(*command: str, seconds: float = 5) -> bool:

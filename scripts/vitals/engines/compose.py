@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from vitals import settings as settings_module
-from vitals.engines import Service, config, parts, ports, probes, secrets
+from vitals.engines import Service, config, parts, probes, processes, secrets
 from vitals.errors import VitalsError
 from vitals.settings import ROOT, Settings
 
@@ -41,7 +41,7 @@ class Compose:
         begun = time.monotonic()
         settings_module.required(self.settings)
         before = self._running()
-        ports.check(self.settings, [name for name in self._published() if name not in before])
+        processes.check_ports(self.settings, [name for name in self._published() if name not in before])
         self._secrets()
         changed = self._install()
         print("starting containers; missing images are pulled or built first ...", flush=True)
@@ -200,7 +200,6 @@ class Compose:
 
     def _await_targets(self) -> None:
         """A container without trouble may still do nothing: what counts is that Prometheus reads every part."""
-        print("waiting for the first scrapes ...", flush=True)
         own = {app.job for app in self.settings.apps}
         probes.await_targets(f"http://127.0.0.1:{self.settings.ports['prometheus']}", own, TARGETS_SECONDS)
 

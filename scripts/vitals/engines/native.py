@@ -2,42 +2,34 @@
 
 from __future__ import annotations
 
-import http.client
+import fcntl
 import json
 import os
+import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-import xmlrpc.client
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from vitals import render, settings as settings_module
-from vitals.engines import Service, parts, ports, secrets
+from vitals import settings as settings_module
+from vitals.engines import Service, config, parts, probes, processes, secrets
+from vitals.engines.supervisor import DEAD, Part, Supervisor
 from vitals.errors import VitalsError
 from vitals.settings import Settings
 
 READY_SECONDS = 60
 TARGETS_SECONDS = 60
+# Until everything was seen once, Prometheus looks this often: the usual interval would make a start take as long.
+FIRST_LOOK = "2s"
 
-
-@dataclass(frozen=True)
-class Part:
-    """One process. ``ready`` is a path that answers 200 over HTTP, or "" for a port that takes connections."""
-
-    name: str
-    command: list[str]
-    ready: str
-    environment: dict[str, str] = field(default_factory=dict)
-    directory: Path | None = None
-    stop: str = "TERM"
+NO_NAMESPACES = ("\nPostgreSQL refuses to run as root, and this machine allows no user namespaces: start the stack as "
+                 "another user, or set demo: false")
+SHOWN = {"RUNNING": "up", "STARTING": "starting", "STOPPED": "stopped", "STOPPING": "stopped"}
+GROUPS = ("tools", "servers")
+DEMO_GROUPS = ("exporters", "databases")
 
 
 class Native:
@@ -47,308 +39,306 @@ class Native:
         self.settings = settings
         self.home = settings.state / "native"
         self.config = self.home / "config"
-        self.log = self.home / "log"
         self.data = self.home / "data"
-        self.socket = self.home / "supervisor.sock"
+        self.supervisor = Supervisor(self.home)
 
     # --- verbs
 
     def up(self) -> None:
         begun = time.monotonic()
         settings_module.required(self.settings)
-        if len(str(self.socket)) > 100:
-            raise VitalsError(f"{self.settings.state}: too long a path for a socket; set VITALS_STATE to a shorter one")
-        self._fetch()
-        self._stage()
-        running = self._states()
-        parts_ = {part.name: part for part in self._parts()}
-        missing = [name for name in parts_ if running.get(name) not in ("RUNNING", "STARTING")]
-        ports.check(self.settings, missing)
-        fresh = not self.supervised()
-        try:
+        with self._alone():
+            programs = parts.programs(self.settings, [*GROUPS, *(DEMO_GROUPS if self.settings.demo else ())])
+            wanted = self._parts(programs)
+            fresh = not self.supervisor.running()
             if fresh:
-                self._prepare(parts_)
-                self._start_supervisor(list(parts_.values()))
-            if missing:
-                self._start([parts_[name] for name in missing])
-            else:
-                print("everything runs already")
-                self._reload()
-            self._await_targets()
-        except BaseException as err:
-            if fresh:
-                self.down()
-            if isinstance(err, VitalsError | KeyboardInterrupt):
+                self._end_leftovers()
+            running = {name for name, state in self.supervisor.states().items() if state in ("RUNNING", "STARTING")}
+            changed = config.install(self.settings, "native", self.config, programs)
+            secrets.ensure(self.settings)
+            try:
+                rewritten = self.supervisor.write(wanted)
+                if rewritten and not fresh:
+                    self.supervisor.apply()
+                    running &= {name for name, state in self.supervisor.states().items() if state == "RUNNING"}
+                missing = [part for part in wanted if part.name not in running]
+                processes.check_ports(self.settings, [part.name for part in missing])
+                if not missing:
+                    print("everything runs already" + ("; the new configuration is taken up" if changed else ""))
+                self._prepare(programs)
+                if fresh:
+                    self.supervisor.start()
+                if any(part.name == "prometheus" for part in missing):
+                    self._look_often()
+                    changed = True
+                self._start(missing)
+                self._await_targets()
+                if changed:
+                    config.install(self.settings, "native", self.config, {})
+                    self._reload_servers()
+            except BaseException:
+                if fresh:
+                    self.supervisor.stop()
+                    print("nothing was left running", file=sys.stderr)
                 raise
-            raise VitalsError(f"the start failed ({type(err).__name__}: {err}); nothing was left running") from err
         self._greet(time.monotonic() - begun)
 
     def down(self) -> None:
-        pid = self._supervisor_pid()
-        if pid is None:
-            print("nothing runs")
-            self.socket.unlink(missing_ok=True)
-            return
-        self._rpc().supervisor.shutdown()
-        _wait(lambda: not Path(f"/proc/{pid}").exists(), 60, f"Supervisor (pid {pid}) does not end")
-        self.socket.unlink(missing_ok=True)
-        print("stopped; the data is kept (make clean removes it)")
+        with self._alone():
+            some = self.supervisor.running() or processes.marked(self.home)
+            self.supervisor.stop()
+        print("stopped; the data is kept (make clean removes it)" if some else "nothing runs")
 
     def clean(self) -> None:
-        if self._supervisor_pid() is not None:
-            self.down()
-        for folder in (self.home, secrets.folder(self.settings)):
-            shutil.rmtree(folder, ignore_errors=True)
+        if self.home.exists():
+            with self._alone():
+                self.supervisor.stop()
+                shutil.rmtree(self.home, ignore_errors=True)
+        if not (self.settings.state / "compose").exists():  # whose databases know these passwords
+            shutil.rmtree(secrets.folder(self.settings), ignore_errors=True)
         print(f"removed the data and secrets under {self.settings.state}")
 
     def reload(self) -> None:
         if not self.supervised():
             raise VitalsError("nothing runs; start it with `make up`")
-        self._stage()
-        self._reload()
+        programs = parts.programs(self.settings, [*GROUPS, *(DEMO_GROUPS if self.settings.demo else ())])
+        with self._alone():
+            wanted = self._parts(programs)
+            config.install(self.settings, "native", self.config, programs)
+            rewritten = self.supervisor.write(wanted)
+        if rewritten:  # other ports, or the demo came or went
+            self.supervisor.apply()
+            self.up()
+            return
+        self._reload_servers()
         print("reloaded")
 
     def status(self) -> list[Service]:
-        states = self._states()
+        info = self.supervisor.info()
         found = []
-        for part in self._parts():
-            state = {"RUNNING": "up", "STARTING": "starting", "STOPPED": "stopped"}.get(
-                states.get(part.name, "STOPPED"), "failed")
-            if state == "up" and not self._is_ready(part):
-                state = "starting"
-            found.append(Service(part.name, state, f"127.0.0.1:{self.settings.ports[part.name]}"))
+        for name, ready in self._probes().items():
+            entry = info.get(name, {})
+            state = entry.get("statename", "STOPPED")
+            shown = SHOWN.get(state, "failed")
+            detail = ""
+            if shown in ("up", "starting"):
+                well = ready()
+                shown = "up" if well else "starting"
+                detail = f"pid {entry['pid']}, since {_span(entry['now'] - entry['start'])}" + (
+                    "" if well else ", does not answer")
+            elif shown == "failed":
+                detail = f"see {self.supervisor.log(name)}"
+            found.append(Service(name, shown, f"127.0.0.1:{self.settings.ports[name]}", detail))
         return found
 
     def logs(self, services: Sequence[str], follow: bool, lines: int) -> None:
-        names = [part.name for part in self._parts()]
+        names = list(self._probes())
         for name in services:
             if name not in names:
                 raise VitalsError(f"no service {name!r}; one of: {', '.join(names)}")
-        files = [str(self.log / f"{name}.log") for name in services or names if (self.log / f"{name}.log").exists()]
+        files = [str(file) for name in services or names if (file := self.supervisor.log(name)).exists()]
         if not files:
             raise VitalsError("there are no logs yet; start the stack with `make up`")
-        subprocess.run(["tail", "-n", str(lines), *(["-F"] if follow else []), *files], check=False)
+        try:
+            subprocess.run(["tail", "-n", str(lines), *(["-F"] if follow else []), *files], check=False)
+        except KeyboardInterrupt:
+            print()
+
+    def supervised(self) -> bool:
+        return self.supervisor.running()
 
     # --- the parts
 
-    def _parts(self) -> list[Part]:
-        """Every process, in the order in which they start; Prometheus last, when there is something to scrape."""
-        ports_ = self.settings.ports
-        tools, servers = parts.where(self.settings, "tools"), parts.where(self.settings, "servers")
-        secret = secrets.folder(self.settings)
+    def _probes(self) -> dict[str, probes.Probe]:
+        """Every part of this stack, and the question that tells whether it does its work."""
+        port, secret = self.settings.ports, secrets.folder(self.settings)
 
-        def listen(name: str) -> str:
-            return f"127.0.0.1:{ports_[name]}"
+        def page(name: str, path: str) -> probes.Probe:
+            return probes.http_ok(f"http://127.0.0.1:{port[name]}{path}")
 
-        found = [
-            Part("node-exporter", [f"{servers}/usr/bin/prometheus-node-exporter",
-                                   f"--web.listen-address={listen('node-exporter')}"], "/metrics"),
-            Part("alertmanager",
-                 [f"{tools}/usr/bin/prometheus-alertmanager", f"--config.file={self.config}/alertmanager/alertmanager.yml",
-                  f"--storage.path={self.data}/alertmanager", f"--web.listen-address={listen('alertmanager')}",
-                  "--cluster.listen-address="], "/-/ready", directory=tools),
-            Part("inbox", [sys.executable, "-m", "vitals.inbox", "--listen", listen("inbox"), "--dir",
-                           f"{self.data}/inbox", "--docs", str(self.settings.root / "docs")], "/-/ready"),
-        ]
+        found = {
+            "prometheus": page("prometheus", "/-/ready"),
+            "alertmanager": page("alertmanager", "/-/ready"),
+            "inbox": page("inbox", "/-/ready"),
+            "node-exporter": page("node-exporter", "/"),
+        }
         if self.settings.demo:
-            databases, exporters = parts.where(self.settings, "databases"), parts.where(self.settings, "exporters")
-            libraries = {"LD_LIBRARY_PATH": ":".join(str(path) for path in sorted(databases.glob("usr/lib/*-linux-gnu")))}
-            dsn = f"127.0.0.1:{ports_['postgres']}/postgres?sslmode=disable"
-            found += [
-                Part("postgres",
-                     [*_as_nobody(), str(_postgres(databases) / "postgres"), "-D", f"{self.data}/postgres", "-h", "127.0.0.1",
-                      "-p", str(ports_["postgres"]), "-c", "unix_socket_directories=", "-c", "max_connections=40",
-                      "-c", "shared_preload_libraries=pg_stat_statements"], "", {**libraries, "LC_ALL": "C.UTF-8"}, stop="INT"),
-                Part("redis", [f"{databases}/usr/bin/redis-server", f"{self.home}/redis.conf"], "", libraries),
-                Part("postgres-exporter",
-                     [f"{exporters}/usr/bin/prometheus-postgres-exporter", f"--web.listen-address={listen('postgres-exporter')}"],
-                     "/", {"DATA_SOURCE_URI": dsn, "DATA_SOURCE_USER": "demo", "DATA_SOURCE_PASS_FILE": f"{secret}/postgres"}),
-                # Gives up before Prometheus does, so that a Redis that hangs is seen as down.
-                Part("redis-exporter",
-                     [f"{exporters}/usr/bin/prometheus-redis-exporter", f"-web.listen-address={listen('redis-exporter')}",
-                      f"-redis.addr=redis://127.0.0.1:{ports_['redis']}", f"-redis.password-file={self.home}/redis-exporter.json",
-                      "-connection-timeout=3s"], "/"),
-                Part("demo",
-                     [sys.executable, "-m", "vitals_demo", "--listen", listen("demo"),
-                      "--postgres-dsn", f"postgresql://demo@127.0.0.1:{ports_['postgres']}/postgres",
-                      "--postgres-password-file", f"{secret}/postgres",
-                      "--redis-url", f"redis://127.0.0.1:{ports_['redis']}/0", "--redis-password-file", f"{secret}/redis"],
-                     "/-/ready"),
-            ]
-        found.append(Part(
-            "prometheus",
-            [f"{servers}/usr/bin/prometheus", f"--config.file={self.config}/prometheus/prometheus.yml",
-             f"--storage.tsdb.path={self.data}/prometheus", f"--storage.tsdb.retention.time={self.settings.retention}",
-             f"--web.listen-address={listen('prometheus')}", "--web.enable-lifecycle"], "/-/ready"))
+            found |= {
+                "demo": page("demo", "/-/ready"),
+                "postgres": probes.postgres_ok(port["postgres"], "monitor", "postgres", secret / "postgres-monitor"),
+                "postgres-exporter": page("postgres-exporter", "/"),
+                "redis": probes.redis_ok(port["redis"], secret / "redis"),
+                "redis-exporter": page("redis-exporter", "/health"),
+            }
         return found
 
-    def _fetch(self) -> None:
-        wanted = ["tools", "servers", *(["exporters", "databases"] if self.settings.demo else [])]
-        missing = [name for name in wanted if not parts.where(self.settings, name).is_dir()]
-        if missing:
-            print("fetching Prometheus, Alertmanager and their kin from the Debian mirror (once) ...", flush=True)
-            with ThreadPoolExecutor(2) as pool:
-                list(pool.map(lambda name: parts.group(self.settings, name), missing))
+    def _parts(self, programs: dict[str, Path]) -> list[Part]:
+        ports, root, secret = self.settings.ports, self.settings.root, secrets.folder(self.settings)
+        ready = self._probes()
 
-    def _prepare(self, found: dict[str, Part]) -> None:
-        """Folders, passwords, and a database cluster on the first start."""
-        words = secrets.ensure(self.settings)
-        for folder in (self.log, self.data / "inbox"):
-            folder.mkdir(parents=True, exist_ok=True)
-        if "redis" not in found:
+        def listen(name: str) -> str:
+            return f"127.0.0.1:{ports[name]}"
+
+        alertmanager = programs["alertmanager"]
+        found = [
+            Part("prometheus", [
+                str(programs["prometheus"]),
+                f"--config.file={self.config}/prometheus/prometheus.yml",
+                f"--storage.tsdb.path={self.data}/prometheus",
+                f"--storage.tsdb.retention.time={self.settings.retention}",
+                f"--web.listen-address={listen('prometheus')}", "--web.enable-lifecycle",
+            ], ready["prometheus"]),
+            Part("alertmanager", [
+                str(alertmanager),
+                f"--config.file={self.config}/alertmanager/alertmanager.yml",
+                f"--storage.path={self.data}/alertmanager",
+                f"--web.listen-address={listen('alertmanager')}", "--cluster.listen-address=",
+            ], ready["alertmanager"], directory=alertmanager.parents[2]),  # where its templates are
+            Part("inbox", [
+                sys.executable, "-m", "vitals.inbox", "--listen", listen("inbox"),
+                "--dir", f"{self.data}/inbox", "--docs", f"{root}/docs",
+            ], ready["inbox"]),
+            Part("node-exporter", [
+                str(programs["node_exporter"]), f"@{root}/exporters/node/flags",
+                f"--web.listen-address={listen('node-exporter')}",
+            ], ready["node-exporter"]),
+        ]
+        if self.settings.demo:
+            found += [
+                Part("postgres", [
+                    *_as_nobody(), str(programs["postgres"]), "-D", f"{self.data}/postgres",
+                    "-c", f"config_file={root}/exporters/postgres/server.conf", "-c", "unix_socket_directories=",
+                    "-h", "127.0.0.1", "-p", str(ports["postgres"]),
+                ], ready["postgres"], environment=self._for_databases(programs), stop="INT"),
+                Part("redis", [str(programs["redis-server"]), f"{self.home}/redis.conf"], ready["redis"],
+                     environment=self._for_databases(programs)),
+                Part("postgres-exporter", [
+                    str(programs["postgres_exporter"]), f"@{root}/exporters/postgres/flags",
+                    f"--web.listen-address={listen('postgres-exporter')}",
+                ], ready["postgres-exporter"], after=("postgres",), environment={
+                    "DATA_SOURCE_URI": f"127.0.0.1:{ports['postgres']}/postgres?sslmode=disable",
+                    "DATA_SOURCE_USER": "monitor", "DATA_SOURCE_PASS_FILE": f"{secret}/postgres-monitor"}),
+                Part("redis-exporter", [
+                    str(programs["redis_exporter"]), f"-web.listen-address={listen('redis-exporter')}",
+                    f"-redis.addr=redis://127.0.0.1:{ports['redis']}",
+                    f"-redis.password-file={self.home}/redis-exporter.json",
+                    # It gives up before Prometheus does, so that a Redis that hangs is seen as down.
+                    "-connection-timeout=3s",
+                ], ready["redis-exporter"], after=("redis",)),
+                Part("demo", [
+                    sys.executable, "-m", "vitals_demo", "--listen", listen("demo"),
+                    "--postgres-dsn", f"postgresql://demo@127.0.0.1:{ports['postgres']}/demo",
+                    "--postgres-password-file", f"{secret}/postgres",
+                    "--redis-url", f"redis://127.0.0.1:{ports['redis']}/0", "--redis-password-file", f"{secret}/redis",
+                ], ready["demo"], after=("postgres", "redis")),
+            ]
+        return found
+
+    def _for_databases(self, programs: dict[str, Path]) -> dict[str, str]:
+        return {"LC_ALL": "C.UTF-8", **parts.libraries(programs["postgres"])}
+
+    # --- starting
+
+    def _prepare(self, programs: dict[str, Path]) -> None:
+        """Folders, the files that carry passwords, and a database on the first start."""
+        (self.data / "inbox").mkdir(parents=True, exist_ok=True)
+        if not self.settings.demo:
             return
+        words, ports = secrets.ensure(self.settings), self.settings.ports
         (self.data / "redis").mkdir(exist_ok=True)
-        secrets.write(self.home / "redis.conf",
-                      f"bind 127.0.0.1\nport {self.settings.ports['redis']}\nrequirepass {words['redis']}\n"
-                      f"maxmemory 64mb\nmaxmemory-policy allkeys-lru\nappendonly yes\nsave \"\"\ndir {self.data}/redis\n")
+        secrets.write(self.home / "redis.conf", "".join(f"{line}\n" for line in (
+            f'include "{self.settings.root}/exporters/redis/redis.conf"', "bind 127.0.0.1", f"port {ports['redis']}",
+            f'dir "{self.data}/redis"', f"requirepass {words['redis']}")))
         secrets.write(self.home / "redis-exporter.json",
-                      json.dumps({f"redis://127.0.0.1:{self.settings.ports['redis']}": words["redis"]}))
-        cluster = self.data / "postgres"
-        if not (cluster / "PG_VERSION").exists():
-            shutil.rmtree(cluster, ignore_errors=True)
-            part = found["postgres"]
-            done = subprocess.run(
-                [*_as_nobody(), str(Path(part.command[len(_as_nobody())]).with_name("initdb")), "-D", str(cluster), "-U", "demo",
-                 f"--pwfile={secrets.folder(self.settings)}/postgres", "-A", "scram-sha-256", "--locale=C.UTF-8", "-E", "UTF8"],
-                env={**os.environ, **part.environment}, capture_output=True, text=True)
-            if done.returncode:
-                shutil.rmtree(cluster, ignore_errors=True)
-                raise VitalsError(f"PostgreSQL's first start failed: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
+                      json.dumps({f"redis://127.0.0.1:{ports['redis']}": words["redis"]}))
+        if not (self.data / "postgres").exists():
+            self._make_database(programs, words)
 
-    # --- configuration
+    def _make_database(self, programs: dict[str, Path], words: dict[str, str]) -> None:
+        """A PostgreSQL cluster with its roles, made aside: it is there whole or not at all."""
+        aside, done = self.data / "postgres.new", self.data / "postgres"
+        shutil.rmtree(aside, ignore_errors=True)
+        roles = (self.settings.root / "exporters/postgres/roles.sql").read_text()
+        for variable, name in (("demo_password", "postgres"), ("monitor_password", "postgres-monitor")):
+            roles = roles.replace(f":'{variable}'", f"'{words[name]}'")
+        server = f"config_file={self.settings.root}/exporters/postgres/server.conf"
+        steps: list[tuple[list[str], str]] = [
+            ([str(programs["initdb"]), "-D", str(aside), "-U", "postgres", "-A", "scram-sha-256", "-E", "UTF8",
+              "--locale=C.UTF-8", "--no-sync", f"--pwfile={secrets.folder(self.settings)}/postgres-admin"], ""),
+            # Alone, without a port; -j takes statements that end with an empty line.
+            ([str(programs["postgres"]), "--single", "-j", "-D", str(aside), "-c", server, "postgres"], roles)]
+        for command, text in steps:
+            ran = subprocess.run([*_as_nobody(), *command], input=text, capture_output=True, text=True,
+                                 env={**os.environ, **self._for_databases(programs)})
+            wrong = [line for line in (ran.stderr + ran.stdout).splitlines() if "ERROR" in line or "FATAL" in line]
+            if ran.returncode or wrong:
+                shutil.rmtree(aside, ignore_errors=True)
+                why = (wrong or ran.stderr.strip().splitlines() or ["no reason given"])[-1]
+                hint = NO_NAMESPACES if "unshare" in why else ""
+                raise VitalsError(f"PostgreSQL's first start failed: {why}{hint}")
+        aside.rename(done)
 
-    def _stage(self) -> None:
-        """Makes the configuration aside, checks it, and only then puts it where the servers read it."""
-        staged = self.home / "staged"
-        shutil.rmtree(staged, ignore_errors=True)
-        staged.mkdir(parents=True)
-        try:
-            render.stage(self.settings, "native", staged)
-            self._verify("promtool", "check", "config", str(staged / "prometheus/prometheus.yml"))
-            self._verify("amtool", "check-config", str(staged / "alertmanager/alertmanager.yml"))
-            _mirror(staged, self.config)
-        finally:
-            shutil.rmtree(staged, ignore_errors=True)
-
-    def _verify(self, tool: str, *arguments: str) -> None:
-        done = subprocess.run([str(parts.tool(self.settings, tool)), *arguments], capture_output=True, text=True)
-        if done.returncode:
-            wrong = [line for line in (done.stderr + done.stdout).splitlines() if "FAILED" in line or "error" in line.lower()]
-            raise VitalsError(f"{tool} refuses the configuration; the running one was left alone:\n  "
-                              + "\n  ".join(wrong[:5] or [done.stderr.strip()]))
-
-    def _reload(self) -> None:
-        for name in ("prometheus", "alertmanager"):
-            request = urllib.request.Request(f"http://127.0.0.1:{self.settings.ports[name]}/-/reload", method="POST")
-            try:
-                urllib.request.urlopen(request, timeout=30).close()
-            except urllib.error.HTTPError as err:
-                raise VitalsError(f"{name} refuses the new configuration: {err.read(500).decode(errors='replace').strip()}") from err
-            except OSError as err:
-                raise VitalsError(f"{name} does not answer ({err}); `make status`") from err
-
-    # --- Supervisor
-
-    def _start_supervisor(self, found: list[Part]) -> None:
-        file = self.home / "supervisord.conf"
-        secrets.write(file, "\n".join(_supervisor_lines(self, found)))
-        self.socket.unlink(missing_ok=True)
-        done = subprocess.run([sys.executable, "-m", "supervisor.supervisord", "-c", str(file)], capture_output=True, text=True)
-        if done.returncode:
-            raise VitalsError(f"Supervisor does not start: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
-        _wait(self.supervised, 10, "Supervisor does not answer")
-
-    def supervised(self) -> bool:
-        return self._supervisor_pid() is not None
-
-    def _supervisor_pid(self) -> int | None:
-        """Supervisor's pid as it says itself: a socket that nobody answers on is no stack."""
-        if not self.socket.exists():
-            return None
-        try:
-            return int(str(self._rpc().supervisor.getPID()))
-        except (OSError, xmlrpc.client.Error, http.client.HTTPException):
-            return None
-
-    def _rpc(self) -> Any:
-        from supervisor.xmlrpc import SupervisorTransport
-
-        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=SupervisorTransport(None, None, f"unix://{self.socket}"))
-
-    def _states(self) -> dict[str, str]:
-        if not self.supervised():
-            return {}
-        return {info["name"]: info["statename"] for info in self._rpc().supervisor.getAllProcessInfo()}
-
-    def _start(self, found: list[Part]) -> None:
-        """Everything at once, Prometheus when the others are ready."""
-        rpc = self._rpc()
-        for tier in ([p for p in found if p.name != "prometheus"], [p for p in found if p.name == "prometheus"]):
-            for part in tier:
-                rpc.supervisor.startProcess(part.name, False)
-            self._await_ready(tier)
-
-    def _await_ready(self, found: list[Part]) -> None:
-        waiting = list(found)
+    def _start(self, missing: list[Part]) -> None:
+        """Starts the parts as soon as what they build on is ready, and polls until all are."""
+        started: set[str] = set()
+        waiting = {part.name: part for part in missing}
         deadline = time.monotonic() + READY_SECONDS
         while waiting:
-            for part in list(waiting):
-                if self._is_ready(part):
-                    print(f"  {part.name:18} 127.0.0.1:{self.settings.ports[part.name]}", flush=True)
-                    waiting.remove(part)
-            states = self._states()
-            for part in waiting:
-                if states.get(part.name) in ("FATAL", "BACKOFF", "EXITED") or time.monotonic() > deadline:
-                    raise VitalsError(f"{part.name} does not start; the last lines of {self.log / part.name}.log:\n  "
-                                      + "\n  ".join(_tail(self.log / f"{part.name}.log", 8)))
-            time.sleep(0.1)
+            for part in missing:
+                if part.name not in started and not any(name in waiting for name in part.after):
+                    self.supervisor.call("startProcess", part.name, False)
+                    started.add(part.name)
+            for name in [name for name in waiting if name in started and waiting[name].ready()]:
+                print(f"  {name:18} 127.0.0.1:{self.settings.ports[name]}", flush=True)
+                del waiting[name]
+            states = self.supervisor.states()
+            for name in waiting:
+                dead = name in started and states.get(name) in DEAD
+                if dead or time.monotonic() > deadline:
+                    log = self.supervisor.log(name)
+                    why = "ended at once" if dead else f"is not ready after {READY_SECONDS} s"
+                    raise VitalsError(f"{name} {why}; it said last ({log}):\n  " + "\n  ".join(_tail(log, 8)))
+            if waiting:
+                time.sleep(0.05)
 
-    def _is_ready(self, part: Part) -> bool:
-        try:
-            if not part.ready:
-                socket.create_connection(("127.0.0.1", self.settings.ports[part.name]), timeout=1).close()
-                return True
-            address = f"http://127.0.0.1:{self.settings.ports[part.name]}{part.ready}"
-            with urllib.request.urlopen(address, timeout=3) as answer:
-                return bool(answer.status == 200)
-        except (OSError, http.client.HTTPException):
-            return False
+    def _end_leftovers(self) -> None:
+        """Supervisor was killed, its children were not: they would hold the ports."""
+        if left := processes.marked(self.home):
+            print(f"ending {len(left)} processes that a crash left behind", flush=True)
+            processes.stop(left)
+
+    def _look_often(self) -> None:
+        file = self.config / "prometheus" / "prometheus.yml"
+        file.write_text(re.sub(r"\b(scrape_interval|scrape_timeout): \S+", rf"\1: {FIRST_LOOK}", file.read_text()))
 
     def _await_targets(self) -> None:
-        """Until every target of Prometheus is up; the user's own may be down, and that is said, not waited for."""
-        print("waiting for the first scrapes ...", flush=True)
-        deadline = time.monotonic() + TARGETS_SECONDS
         own = {app.job for app in self.settings.apps}
-        while True:
-            targets = self._targets()
-            late = [t for t in targets if t["health"] != "up" and t["labels"]["job"] not in own]
-            if targets and not late:
-                break
-            if time.monotonic() > deadline:
-                raise VitalsError("not all targets came up: " + "; ".join(
-                    f"{t['labels']['job']} ({t['lastError'] or 'not scraped yet'})" for t in late))
-            time.sleep(0.2)
-        down = [t for t in targets if t["health"] == "down"]
-        print(f"{len(targets) - len(down)} of {len(targets)} targets are up")
-        for target in down:
-            print(f"  {target['labels']['job']} {target['scrapeUrl']}: {target['lastError']}")
+        probes.await_targets(f"http://127.0.0.1:{self.settings.ports['prometheus']}", own, TARGETS_SECONDS)
 
-    def _targets(self) -> list[dict[str, Any]]:
-        address = f"http://127.0.0.1:{self.settings.ports['prometheus']}/api/v1/targets?state=active"
-        try:
-            with urllib.request.urlopen(address, timeout=5) as answer:
-                return list(json.load(answer)["data"]["activeTargets"])
-        except OSError:
-            return []
+    def _reload_servers(self) -> None:
+        for name in ("prometheus", "alertmanager"):
+            probes.post_reload(name, f"http://127.0.0.1:{self.settings.ports[name]}")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One command at a time changes a stack."""
+        secrets.private(self.home)
+        with (self.home / "lock").open("w") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as err:
+                raise VitalsError("another command is changing this stack; wait for it to end") from err
+            yield
 
     def _greet(self, seconds: float) -> None:
         p = self.settings.ports
+        demo = f"\n  Demo apps      http://127.0.0.1:{p['demo']}" if self.settings.demo else ""
         print(f"""
 up in {seconds:.0f} s
   Notifications  http://127.0.0.1:{p['inbox']}        what fires now, and what was told
   Prometheus     http://127.0.0.1:{p['prometheus']}        API only: Debian's package has no pages
-  Alertmanager   http://127.0.0.1:{p['alertmanager']}        API only
-{'  Demo apps      http://127.0.0.1:' + str(p['demo']) + chr(10) if self.settings.demo else ''}  Passwords      {secrets.folder(self.settings)}
+  Alertmanager   http://127.0.0.1:{p['alertmanager']}        API only{demo}
+  Passwords      {secrets.folder(self.settings)}
   Grafana is no Debian package: the compose engine brings it, or import grafana/dashboards into yours.
 
 try next:  make status
@@ -356,63 +346,18 @@ try next:  make status
            make doctor URL=http://127.0.0.1:8000/metrics""")
 
 
-def _supervisor_lines(engine: Native, found: list[Part]) -> Iterator[str]:
-    def text(value: object) -> str:
-        return str(value).replace("%", "%%")
-
-    yield from (
-        "[supervisord]", f"pidfile={text(engine.home)}/supervisord.pid", f"logfile={text(engine.log)}/supervisord.log",
-        "logfile_maxbytes=1MB", "logfile_backups=1", f"childlogdir={text(engine.log)}", "umask=077",
-        "[unix_http_server]", f"file={text(engine.socket)}", "chmod=0700",
-        "[rpcinterface:supervisor]", "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
-    )
-    for part in found:
-        yield from (
-            f"[program:{part.name}]", "command=" + text(" ".join(f'"{word}"' for word in part.command)),
-            "autostart=false", "autorestart=true", "startsecs=1", "startretries=5",
-            f"stopsignal={part.stop}", "stopwaitsecs=20", "stopasgroup=true", "killasgroup=true",
-            "redirect_stderr=true", f"stdout_logfile={text(engine.log)}/{part.name}.log",
-            "stdout_logfile_maxbytes=5MB", "stdout_logfile_backups=2",
-        )
-        if part.directory:
-            yield f"directory={text(part.directory)}"
-        if part.environment:
-            yield "environment=" + ",".join(f'{key}="{text(value)}"' for key, value in part.environment.items())
-
-
 def _as_nobody() -> list[str]:
     """PostgreSQL refuses to be root: inside a user namespace of its own it is somebody else."""
     return ["unshare", "-U", "--map-user=65534", "--map-group=65534"] if os.geteuid() == 0 else []
 
 
-def _postgres(databases: Path) -> Path:
-    return next(iter(sorted(databases.glob("usr/lib/postgresql/*/bin"))), databases)
-
-
-def _mirror(source: Path, target: Path) -> None:
-    """Makes the target hold what the source holds, file by file, each replaced in one step.
-
-    The folders stay the same ones: Prometheus watches them for new targets.
-    """
-    wanted = {path.relative_to(source) for path in source.rglob("*") if path.is_file()}
-    for path in wanted:
-        new = target / path
-        new.parent.mkdir(parents=True, exist_ok=True)
-        if not new.exists() or new.read_bytes() != (source / path).read_bytes():
-            aside = new.with_name(f".{new.name}.new")
-            shutil.copyfile(source / path, aside)
-            aside.replace(new)
-    for old in [path for path in target.rglob("*") if path.is_file() and path.relative_to(target) not in wanted]:
-        old.unlink()
-
-
 def _tail(file: Path, lines: int) -> list[str]:
-    return file.read_text(errors="replace").splitlines()[-lines:] if file.exists() else ["(no log)"]
+    return file.read_text(errors="replace").splitlines()[-lines:] if file.exists() else ["(nothing)"]
 
 
-def _wait(done: Callable[[], bool], seconds: float, problem: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        if time.monotonic() > deadline:
-            raise VitalsError(f"{problem} within {seconds:.0f} s")
-        time.sleep(0.05)
+def _span(seconds: int) -> str:
+    """A duration as a person says it: 40 s, 12 min, 3 h, 2 d."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{max(seconds, 0)} s"

@@ -1,19 +1,25 @@
 """The native engine's parts, taken from the machine's own Debian mirror: fetched, verified, unpacked, not installed.
 
 A private apt root under the cache folder has its own sources, lists and (empty) status, so apt needs no root
-and changes nothing on the machine. Packages are verified by the Debian keyring as always.
+and changes nothing on the machine. Packages are verified by the Debian keyring as always. What is unpacked is
+kept by the list it was made from: another list is another folder.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
+import json
 import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,58 +27,118 @@ from pathlib import Path
 from vitals.errors import VitalsError
 from vitals.settings import Settings
 
-KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-SERVERS = "forky"  # the Go programs: they bring all they need, whatever the machine's release
-
 
 @dataclass(frozen=True)
 class Group:
-    """Packages that are fetched together from one suite."""
+    """Packages that are fetched together, and the programs they bring: upstream's name → path inside."""
 
     suite: str
     packages: tuple[str, ...]
+    programs: dict[str, str]
 
 
-# PostgreSQL and the libraries it needs beyond any machine's own, by Debian release.
-_DATABASES = {
-    "bookworm": ("postgresql-15", "postgresql-client-15", "libicu72", "libldap-2.5-0"),
-    "trixie": ("postgresql-17", "postgresql-client-17", "libicu76", "libldap2"),
-}
-_LIBRARIES = ("libpq5", "libsasl2-2", "libxml2", "libxslt1.1", "libjemalloc2", "liblzf1", "liburing2",
-              "redis-server", "redis-tools")
-
+# The Go programs bring all they need, whatever the machine's release. The databases come from the oldest release
+# that has this project's Python, with every library a small machine may lack: newer machines run them as well.
 GROUPS = {
-    "tools": Group(SERVERS, ("promtool", "prometheus-alertmanager")),
-    "servers": Group(SERVERS, ("prometheus", "prometheus-node-exporter")),
-    "exporters": Group(SERVERS, ("prometheus-postgres-exporter", "prometheus-redis-exporter")),
+    "tools": Group("forky", ("promtool", "prometheus-alertmanager"), {
+        "promtool": "usr/bin/promtool", "amtool": "usr/bin/amtool",
+        "alertmanager": "usr/bin/prometheus-alertmanager"}),
+    "servers": Group("forky", ("prometheus", "prometheus-node-exporter"), {
+        "prometheus": "usr/bin/prometheus", "node_exporter": "usr/bin/prometheus-node-exporter"}),
+    "exporters": Group("forky", ("prometheus-postgres-exporter", "prometheus-redis-exporter"), {
+        "postgres_exporter": "usr/bin/prometheus-postgres-exporter",
+        "redis_exporter": "usr/bin/prometheus-redis-exporter"}),
+    "databases": Group("bookworm", (
+        "postgresql-15", "redis-server", "redis-tools",
+        "libatomic1", "libaudit1", "libcap-ng0", "libcap2", "libcom-err2", "libffi8", "libgcc-s1", "libgcrypt20",
+        "libgmp10", "libgnutls30", "libgpg-error0", "libgssapi-krb5-2", "libhogweed6", "libicu72", "libidn2-0",
+        "libjemalloc2", "libk5crypto3", "libkeyutils1", "libkrb5-3", "libkrb5support0", "libldap-2.5-0", "liblz4-1",
+        "liblzf1", "liblzma5", "libnettle8", "libp11-kit0", "libpam0g", "libpq5", "libsasl2-2", "libselinux1",
+        "libpcre2-8-0", "libssl3", "libstdc++6", "libsystemd0", "libtasn1-6", "libunistring2", "libuuid1", "libxml2",
+        "libxslt1.1", "libzstd1", "zlib1g"), {
+        "postgres": "usr/lib/postgresql/15/bin/postgres", "initdb": "usr/lib/postgresql/15/bin/initdb",
+        "redis-server": "usr/bin/redis-server"}),
 }
-TOOLS = {"promtool": "usr/bin/promtool", "amtool": "usr/bin/amtool"}
+
+# Versions that this project was tried with. A mirror moves on: another one is used, and said.
+TRIED = {
+    ("forky", "prometheus"): "3.5", ("forky", "promtool"): "3.5", ("forky", "prometheus-alertmanager"): "0.33",
+    ("forky", "prometheus-node-exporter"): "1.11", ("forky", "prometheus-postgres-exporter"): "0.19",
+    ("forky", "prometheus-redis-exporter"): "1.86", ("bookworm", "postgresql-15"): "15",
+    ("bookworm", "redis-server"): "7.0",
+}
+
+# The tools that checks and tests need, and the oldest version that knows all they ask for.
+TOOLS = {"promtool": (3, 0), "amtool": (0, 27)}
+
+# Part of every cache folder's name: raise it when what is done to unpacked packages changes.
+LAYOUT = "2"
+NEEDED_BYTES = 900 * 2**20
+FRESH_SECONDS = 6 * 3600  # for so long a suite's index is not asked for again
+KEYRINGS = [Path(f"/usr/share/keyrings/debian-archive-keyring.{kind}") for kind in ("gpg", "pgp")]
+_STABLE_NAMES = ("stable", "oldstable", "testing", "unstable", "sid")
+
+
+# --- what others ask for --------------------------------------------------------------------------------
 
 
 def tool(settings: Settings, name: str) -> Path:
-    """The path of promtool or amtool, fetched when it is not in the cache yet."""
-    return group(settings, "tools") / TOOLS[name]
+    """The path of promtool or amtool: from the cache, the mirror, or PATH when it is new enough there."""
+    try:
+        return group(settings, "tools") / GROUPS["tools"].programs[name]
+    except VitalsError:
+        found = shutil.which(name)
+        if found and _version(found) >= TOOLS[name]:
+            return Path(found)
+        raise
+
+
+def programs(settings: Settings, names: Sequence[str]) -> dict[str, Path]:
+    """Every program of these groups. A group that cannot be fetched may be on PATH instead, all of it."""
+    todo = [name for name in names if not where(settings, name).is_dir()]
+    if todo:
+        print("fetching programs from the Debian mirror (once; about 150 MB) ...", file=sys.stderr, flush=True)
+    with ThreadPoolExecutor(len(names)) as pool:
+        return {program: path for found in pool.map(lambda name: _programs(settings, name), names)
+                for program, path in found.items()}
+
+
+def _programs(settings: Settings, name: str) -> dict[str, Path]:
+    try:
+        root = group(settings, name)
+    except VitalsError:
+        found = {program: shutil.which(program) for program in GROUPS[name].programs}
+        if all(found.values()):
+            return {program: Path(path) for program, path in found.items() if path}
+        raise
+    return {program: root / path for program, path in GROUPS[name].programs.items()}
 
 
 def group(settings: Settings, name: str) -> Path:
     """The folder into which a group of packages is unpacked, fetched when it is not in the cache yet."""
-    suite, packages = _wanted(name)
-    return fetch(settings, packages, suite)
+    return fetch(settings, GROUPS[name].packages, GROUPS[name].suite)
 
 
 def where(settings: Settings, name: str) -> Path:
     """That folder, whether or not it is there yet."""
-    suite, packages = _wanted(name)
-    return _folder(settings, packages, suite)
+    return _folder(settings, GROUPS[name].packages, GROUPS[name].suite)
 
 
-def _wanted(name: str) -> tuple[str, tuple[str, ...]]:
-    if name != "databases":
-        return GROUPS[name].suite, GROUPS[name].packages
-    release = _release()
-    if release not in _DATABASES:
-        raise VitalsError(f"no PostgreSQL is known for Debian {release}; set demo: false, or use ENGINE=compose")
-    return release, (*_DATABASES[release], *_LIBRARIES)
+def libraries(program: Path) -> dict[str, str]:
+    """The environment in which an unpacked program finds the libraries it was unpacked with."""
+    root = next((p for p in program.parents if (p / "parts.json").exists()), None)
+    folders = sorted(root.glob("usr/lib/*-linux-gnu")) + sorted(root.glob("lib/*-linux-gnu")) if root else []
+    return {"LD_LIBRARY_PATH": ":".join(map(str, folders))} if folders else {}
+
+
+def versions(settings: Settings) -> dict[str, str]:
+    """The packages in use and their exact versions."""
+    found: dict[str, str] = {}
+    for name in GROUPS:
+        file = where(settings, name) / "parts.json"
+        if file.exists():
+            found |= {k: v for k, v in json.loads(file.read_text()).items() if k in GROUPS[name].packages}
+    return found
 
 
 def fetch(settings: Settings, packages: Sequence[str], suite: str) -> Path:
@@ -82,37 +148,70 @@ def fetch(settings: Settings, packages: Sequence[str], suite: str) -> Path:
         return done
     try:
         settings.cache.mkdir(parents=True, exist_ok=True)
-        with _locked(settings.cache / f".{done.name}.lock"):
+        with _locked(settings.cache / f".{suite}.lock"):
             if not done.is_dir():
+                _room(settings.cache)
                 _fetch(settings.cache, list(packages), suite, done)
     except OSError as err:
-        raise VitalsError(f"{settings.cache}: cannot be written ({err.strerror}); set VITALS_CACHE to a folder that can") from err
+        what = "there is no room left" if err.errno == errno.ENOSPC else f"cannot be written ({err.strerror})"
+        raise VitalsError(f"{settings.cache}: {what}; set VITALS_CACHE to another folder") from err
     return done
 
 
+# --- how --------------------------------------------------------------------------------------------------
+
+
 def _folder(settings: Settings, packages: Sequence[str], suite: str) -> Path:
-    key = hashlib.sha256(" ".join([suite, *sorted(packages)]).encode()).hexdigest()[:12]
+    key = hashlib.sha256(" ".join([LAYOUT, suite, *sorted(packages)]).encode()).hexdigest()[:12]
     return settings.cache / f"{suite}-{key}"
 
 
+def _room(cache: Path) -> None:
+    if shutil.disk_usage(cache).free < NEEDED_BYTES:
+        raise OSError(errno.ENOSPC, "no room")
+
+
 def _fetch(cache: Path, packages: list[str], suite: str, done: Path) -> None:
-    for program in ("apt-get", "dpkg-deb"):
+    """Aside first, then renamed: an interrupted fetch leaves nothing half."""
+    for program in ("apt-get", "apt-config", "dpkg-deb", "dpkg"):
         if not shutil.which(program):
-            raise VitalsError(f"{program} is not there: the native engine needs Debian's apt; use ENGINE=compose")
-    with tempfile.TemporaryDirectory(dir=cache, prefix="fetch-") as folder:
+            raise VitalsError(f"{program} is not there: the native engine takes its parts with Debian's apt; "
+                              "use ENGINE=compose")
+    config = _private_root(cache / f"apt-{suite}", suite)
+    with tempfile.TemporaryDirectory(dir=cache, prefix=".fetch-") as folder:
         work = Path(folder)
-        config = _private_root(work / "apt", suite)
-        debs = work / "debs"
-        debs.mkdir()
-        _apt(config, debs, "update")
-        _apt(config, debs, "download", *packages)
+        _download(config, packages, work)
         root = work / "root"
-        for deb in sorted(debs.glob("*.deb")):
-            subprocess.run(["dpkg-deb", "-x", deb, root], check=True)
+        found = {}
+        for deb in sorted(work.glob("*.deb")):
+            unpacked = subprocess.run(["dpkg-deb", "-x", deb, root], capture_output=True, text=True)
+            if unpacked.returncode:
+                full = "No space left" in unpacked.stderr
+                raise OSError(errno.ENOSPC if full else errno.EIO, unpacked.stderr.strip())
+            name, version = deb.name.split("_")[:2]
+            found[name] = version.replace("%3a", ":")
+            deb.unlink()
         _loosen(root)
-        versions = sorted("_".join(deb.name.split("_")[:2]) for deb in debs.glob("*.deb"))
-        (root / "packages.txt").write_text("\n".join(versions) + "\n")
+        _trim(root)
+        (root / "parts.json").write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
         root.rename(done)
+    for name, version in found.items():
+        if (suite, name) in TRIED and not re.match(rf"(\d+:)?{re.escape(TRIED[suite, name])}\b", version):
+            print(f"note: {name} {version}; this project was tried with {TRIED[suite, name]}", file=sys.stderr)
+
+
+def _download(config: Path, packages: list[str], folder: Path) -> None:
+    stamp = config.with_name("updated")
+    fresh = stamp.exists() and time.time() - stamp.stat().st_mtime < FRESH_SECONDS
+    if fresh:
+        try:
+            _apt(config, folder, "download", *packages)
+            return
+        except VitalsError:  # the mirror has moved on since
+            pass
+    _apt(config, folder, "update")
+    stamp.touch()
+    _apt(config, folder, "download", *packages)
 
 
 def _loosen(root: Path) -> None:
@@ -127,63 +226,107 @@ def _loosen(root: Path) -> None:
         program.write_bytes(program.read_bytes().replace(absolute, relative))
 
 
+def _trim(root: Path) -> None:
+    for folder in ("usr/share/doc", "usr/share/man", "usr/share/locale"):
+        shutil.rmtree(root / folder, ignore_errors=True)
+
+
 def _private_root(root: Path, suite: str) -> Path:
-    for folder in ("etc/apt.conf.d", "etc/preferences.d", "etc/sources.list.d", "state/lists/partial", "cache/archives/partial"):
-        (root / folder).mkdir(parents=True)
+    """An apt configuration that writes only under ``root``; the machine's proxies and logins to mirrors are kept."""
+    source = mirror()
+    keyring = next((k for k in KEYRINGS if k.exists()), None)
+    if keyring is None:
+        raise VitalsError("the package debian-archive-keyring is not installed: nothing fetched could be verified; "
+                          "install it, or use ENGINE=compose")
+    for folder in ("etc/apt.conf.d", "etc/preferences.d", "etc/sources.list.d", "state/lists/partial",
+                   "cache/archives/partial"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
     (root / "state/status").touch()
-    architecture = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True).stdout.strip()
+    architecture = _output("dpkg", "--print-architecture")
     (root / "etc/sources.list.d/mirror.sources").write_text(
-        f"Types: deb\nURIs: {mirror()}\nSuites: {suite}\nComponents: main\nArchitectures: {architecture}\n"
+        f"Types: deb\nURIs: {source}\nSuites: {suite}\nComponents: main\nArchitectures: {architecture}\n"
         # A suite in the making may stand longer than its index says.
-        f"Check-Valid-Until: no\nSigned-By: {KEYRING}\n")
+        f"Check-Valid-Until: no\nSigned-By: {keyring}\n")
+    reach = [line for line in _output("apt-config", "dump").splitlines()
+             if re.match(r"Acquire::(https?|ftp|socks|Force|Proxy)", line)]
     config = root / "apt.conf"
-    config.write_text(
-        f'Dir::Etc "{root}/etc";\nDir::Etc::sourcelist "/dev/null";\nDir::Etc::sourceparts "{root}/etc/sources.list.d";\n'
-        f'Dir::Etc::parts "{root}/etc/apt.conf.d";\nDir::Etc::preferencesparts "{root}/etc/preferences.d";\n'
-        f'Dir::State "{root}/state";\nDir::State::status "{root}/state/status";\nDir::Cache "{root}/cache";\n'
-        f'Acquire::Languages "none";\nAPT::Sandbox::User "";\nAPT::Architecture "{architecture}";\n')
+    config.write_text("\n".join([
+        f'Dir::Etc "{root}/etc";', 'Dir::Etc::sourcelist "/dev/null";',
+        f'Dir::Etc::sourceparts "{root}/etc/sources.list.d";',
+        f'Dir::Etc::parts "{root}/etc/apt.conf.d";', f'Dir::Etc::preferencesparts "{root}/etc/preferences.d";',
+        'Dir::Etc::netrc "/etc/apt/auth.conf";', 'Dir::Etc::netrcparts "/etc/apt/auth.conf.d";',
+        f'Dir::State "{root}/state";', f'Dir::State::status "{root}/state/status";', f'Dir::Cache "{root}/cache";',
+        'Dir::Cache::pkgcache "";', 'Dir::Cache::srcpkgcache "";', 'Acquire::GzipIndexes "true";',
+        'Acquire::Languages "none";', 'Acquire::Retries "2";', 'APT::Sandbox::User "";',
+        f'APT::Architecture "{architecture}";', *reach]) + "\n")
     return config
 
 
-def mirror() -> str:
+def mirror(etc: Path = Path("/etc/apt"), release_file: Path = Path("/etc/os-release")) -> str:
     """The Debian mirror that this machine's apt uses for its own release."""
-    release = _release()
-    for uri, suites in _sources():
-        if release in suites:
-            return uri
-    raise VitalsError("apt's sources name no Debian mirror for this release; the native engine needs one (or ENGINE=compose)")
+    about = release_file.read_text() if release_file.exists() else ""
+    fields = dict(re.findall(r'^([A-Z_]+)="?([^"\n]*)"?$', about, re.M))
+    if fields.get("ID") != "debian":
+        raise VitalsError("the native engine takes its parts from Debian's mirror and this is "
+                          f"{fields.get('NAME', 'no Debian')}; use ENGINE=compose, or put the programs on PATH")
+    suites = {fields.get("VERSION_CODENAME", ""), *_STABLE_NAMES}
+    best, found = 0, ""
+    for source in _sources(etc):
+        if "main" in source.components and suites & set(source.suites):
+            # Other projects name their suites after Debian's releases: Debian's own key or path tells them apart.
+            points = 1 + 2 * ("debian-archive" in source.keyring) + source.uri.rstrip("/").endswith("/debian")
+            if points > best:
+                best, found = points, source.uri
+    if not found:
+        raise VitalsError("apt's sources name no Debian mirror for this release (main); add one, or use ENGINE=compose")
+    return found
 
 
-def _sources() -> Iterator[tuple[str, list[str]]]:
-    """(URI, suites) of every binary source in apt's configuration, in both of its formats."""
-    etc = Path("/etc/apt")
+@dataclass(frozen=True)
+class Source:
+    uri: str
+    suites: list[str]
+    components: list[str]
+    keyring: str = ""
+
+
+def _sources(etc: Path) -> Iterator[Source]:
+    """Every binary source in apt's configuration, in both of its formats."""
     for file in [etc / "sources.list", *sorted(etc.glob("sources.list.d/*.list"))]:
         for line in file.read_text().splitlines() if file.is_file() else []:
-            if found := re.match(r"deb\s+(?:\[[^]]*\]\s+)?(\S+)\s+(\S+)", line):
-                yield found[1], [found[2]]
+            if found := re.match(r"deb\s+(?:\[([^]]*)\]\s+)?(\S+)\s+(\S+)\s+(.*)", line):
+                yield Source(found[2], [found[3]], found[4].split("#")[0].split(), found[1] or "")
     for file in sorted(etc.glob("sources.list.d/*.sources")):
-        for stanza in re.split(r"\n\s*\n", file.read_text()):
-            fields = dict(re.findall(r"^([A-Za-z-]+):[ \t]*(.*)$", stanza, re.M))
-            if "deb" in fields.get("Types", "").split() and fields.get("Enabled", "yes") != "no":
+        lines = [line for line in file.read_text().splitlines() if not line.startswith("#")]
+        for stanza in re.split(r"\n\s*\n", "\n".join(lines)):
+            fields = dict(re.findall(r"^([A-Za-z-]+):[ \t]*((?:.|\n[ \t])*)$", stanza, re.M))
+            if "deb" in fields.get("Types", "").split() and fields.get("Enabled", "yes").strip() not in ("no", "false"):
                 for uri in fields.get("URIs", "").split():
-                    yield uri, fields.get("Suites", "").split()
-
-
-def _release() -> str:
-    fields = dict(re.findall(r'^([A-Z_]+)="?([^"\n]*)"?$', Path("/etc/os-release").read_text(), re.M))
-    if fields.get("ID") != "debian" or not KEYRING.exists():
-        raise VitalsError("the native engine takes its parts from Debian's mirror and this is no Debian; use ENGINE=compose")
-    return fields.get("VERSION_CODENAME", "")
+                    yield Source(uri, fields.get("Suites", "").split(), fields.get("Components", "").split(),
+                                 fields.get("Signed-By", ""))
 
 
 def _apt(config: Path, folder: Path, *arguments: str) -> None:
-    done = subprocess.run(["apt-get", "-q", "-o", "Acquire::Retries=2", *arguments], cwd=folder, capture_output=True,
-                          text=True, env={**os.environ, "APT_CONFIG": str(config), "LC_ALL": "C"})
+    done = subprocess.run(["apt-get", "-q", *arguments], cwd=folder, capture_output=True, text=True,
+                          env={**os.environ, "APT_CONFIG": str(config), "LC_ALL": "C"})
+    said = (done.stdout + done.stderr).splitlines()
     # `update` answers 0 even when it fetched nothing.
-    if done.returncode or re.search(r"^(E|Err|W: Failed)", done.stdout + done.stderr, re.M):
-        last = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith(("E:", "Err", "W:"))][:1]
-        raise VitalsError(f"apt-get {arguments[0]} failed: {''.join(last) or 'no reason given'}. Is the network there? "
-                          "The parts are fetched once, on the first start.")
+    wrong = [line for line in said if line.startswith(("E:", "Err", "W: Failed"))]
+    if done.returncode or wrong:
+        if any("No space left" in line for line in said):
+            raise OSError(errno.ENOSPC, "no room")
+        raise VitalsError(f"apt-get {arguments[0]} failed: {(wrong or ['no reason given'])[-1]}\n"
+                          "Is the network there? The parts are fetched once, on the first start.")
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _version(program: str) -> tuple[int, ...]:
+    done = subprocess.run([program, "--version"], capture_output=True, text=True)
+    found = re.search(r"version (\d+)\.(\d+)", done.stdout + done.stderr)
+    return (int(found[1]), int(found[2])) if found else ()
 
 
 @contextmanager

@@ -107,6 +107,7 @@ def await_targets(prometheus: str, own: set[str], seconds: float) -> None:
 
     The user's own applications (``own``: their jobs) may be down: that is said, not waited for.
     """
+    print("waiting for the first scrapes ...", flush=True)
     deadline = time.monotonic() + seconds
     while True:
         found = targets(prometheus)

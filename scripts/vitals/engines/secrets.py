@@ -6,6 +6,7 @@ import os
 import secrets
 from pathlib import Path
 
+from vitals.errors import VitalsError
 from vitals.settings import Settings
 
 # File → whose password it is.
@@ -35,6 +36,8 @@ def ensure(settings: Settings) -> dict[str, str]:
 def private(place: Path) -> None:
     """Makes a folder that only its owner enters, also when it was there before."""
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if place.stat().st_uid != os.getuid():
+        raise VitalsError(f"{place} belongs to another user; remove it, or set VITALS_STATE to a folder of your own")
     place.chmod(0o700)
 
 
