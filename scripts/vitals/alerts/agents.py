@@ -39,9 +39,9 @@ ALERTS = [
         + floor("job:workflow_runs:rate5m", "workflow_runs_min")
         + "\nunless on (job) job_workflow:workflow_runs:rate5m",
         unit="ratio", limit="workflow_failure_ratio", dashboard="ai-performance", keep_firing_for="5m",
-        summary="{{ $labels.job }}: {value} of {{ $labels.workflow }} workflows fail",
-        description="{value} of the {{ $labels.workflow }} workflows of {{ $labels.job }} failed over 5 minutes; "
-                    "the limit is {limit}.",
+        summary="{{ $labels.job }}: {value} of {{ with $labels.workflow }}{{ . }} {{ end }}workflows fail",
+        description="{value} of the {{ with $labels.workflow }}{{ . }} {{ end }}workflows of {{ $labels.job }} failed "
+                    "over 5 minutes; the limit is {limit}.",
         means="Whole workflows fail, not single agents only.",
         do=("Which agent fails first? See Agent failures on AI Performance.", "Follow one workflow_id through the logs.",
             "Is a tool or an outside service down?"),
