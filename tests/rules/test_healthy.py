@@ -30,9 +30,9 @@ def _series(start: float) -> list[dict[str, str]]:
     values: dict[str, list[str]] = defaultdict(list)
     for i in range(steps):
         simulation.advance(start + i * STEP)
-        for job, registry in simulation.registries.items():
+        for job, app in simulation.apps.items():
             values[f'up{{job="{job}", profile="{job}", instance="demo:9400"}}'].append("1")
-            for family in registry.collect():
+            for family in app.registry.collect():
                 for sample in family.samples:
                     if sample.name.endswith("_created"):
                         continue

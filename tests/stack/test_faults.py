@@ -32,7 +32,7 @@ class Case:
 
 CASES = [
     Case("process-killed", "vllm", 2.5, "ServiceDown", "vllm"),
-    Case("redis-down", "artisan-hub", 2.5, "RedisDown", "redis", others=("ExporterDown",)),
+    Case("redis-down", "redis", 2.5, "RedisDown", "redis", others=("ExporterDown",)),
     Case("llm-outage", "artisan-hub", 5, "LlmErrorsHigh", "artisan-hub", rise=120,
          others=("LlmFailuresHigh", "AgentFailuresHigh", "HttpErrorsHigh", "HttpErrorsElevated")),
 ]
