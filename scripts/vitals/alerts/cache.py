@@ -7,8 +7,9 @@ ALERTS = [
     Alert(
         "CacheHitsLow", "warning", "10m",
         under("job_cache:cache_hit_ratio:rate5m", "cache_hit_ratio_min")
-        + "\nand on (job, cache) (job_cache:cache_hits:rate5m + job_cache:cache_misses:rate5m) * 300\n"
-        ">= on (job) group_left () job:cache_lookups_min:threshold",
+        # A cache that has never found anything has no series of hits.
+        + "\nand on (job, cache) ((job_cache:cache_hits:rate5m or 0 * job_cache:cache_misses:rate5m)"
+        " + job_cache:cache_misses:rate5m) * 300\n>= on (job) group_left () job:cache_lookups_min:threshold",
         unit="ratio", limit="cache_hit_ratio_min", dashboard="system-health", keep_firing_for="10m",
         summary="{{ $labels.job }}: cache {{ $labels.cache }} hits only {value}",
         description="Only {value} of the lookups in cache {{ $labels.cache }} of {{ $labels.job }} find something; the limit is "
