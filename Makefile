@@ -4,7 +4,7 @@ SHELL := /bin/bash
 VITALS := .venv/bin/vitals
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help up down status logs reload clean demo-fault doctor build check test compat lock ready
+.PHONY: help up down status logs reload clean demo-fault doctor build check test compat bench lock ready
 
 help: ## list the verbs
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "%-18s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ test: ready ## everything: the checks, unit tests, rule tests, and a running sta
 
 compat: ready ## optional: the rules in Prometheus 2.53 and VictoriaMetrics' vmalert-tool
 	@COMPAT=1 $(PYTEST) -q -n 2 tests/compat
+
+bench: ready ## what takes how long, with medians
+	@.venv/bin/python tests/bench/bench.py
 
 lock: ready ## pin the dependencies anew (needs uv)
 	@uv pip compile pyproject.toml --extra dev --generate-hashes --python-version 3.11 -q --no-header \

@@ -59,6 +59,20 @@ def check(config: Path | None) -> None:
         raise VitalsError(f"{failed} of the checks failed")
 
 
+@cli.command()
+@click.argument("address", metavar="URL")
+@click.option("--profile", help="Examine by this profile instead of the one that fits best.")
+@click.option("--token-file", type=click.Path(path_type=Path), help="A file with the bearer token the page wants.")
+@click.pass_obj
+def doctor(config: Path | None, address: str, profile: str | None, token_file: Path | None) -> None:
+    """Read a live /metrics page: which profile fits, what comes alive, what is missing or unbounded."""
+    from vitals import doctor, settings
+
+    loaded = settings.load(config)
+    profiles = settings.load_profiles(loaded)
+    doctor.render(doctor.examine(address, loaded, profiles, profile=profile, token_file=token_file))
+
+
 def _engine(config: Path | None, name: str | None) -> Engine:
     from vitals import engines, settings
 

@@ -137,7 +137,9 @@ def test_a_server_that_dies_while_starting(other: Stack) -> None:
     broken.write_text("a file where Prometheus wants a folder")
     done = other.vitals("up", check=False)
     assert done.returncode == 1
-    assert "prometheus does not start" in done.stderr
+    assert "vitals: prometheus " in done.stderr
+    assert "query" in done.stderr, "its last words are shown"
+    assert "nothing was left running" in done.stderr
     assert "Traceback" not in done.stderr
     nothing_left(other)
 
