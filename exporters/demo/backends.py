@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import Any
 
 import psycopg
-
 import redis
 
 Report = Callable[[str, str], None]  # (level, message)
