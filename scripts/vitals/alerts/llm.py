@@ -91,7 +91,9 @@ ALERTS = [
     ),
     Alert(
         "LlmRateLimitNear", "warning", "5m",
-        under("job_model_provider:llm_remaining_requests:current", "llm_remaining_requests_min"),
+        # Known from a provider's answers: where nothing is asked any more, the last one stays for ever.
+        under("job_model_provider:llm_remaining_requests:current", "llm_remaining_requests_min")
+        + "\nand on (job, model, provider) job_provider_model_outcome:llm_requests:rate5m > 0",
         unit="count", limit="llm_remaining_requests_min", dashboard="ai-performance", keep_firing_for="5m",
         summary="{{ $labels.job }}: {{ $labels.provider }} allows {value} more {{ $labels.model }} requests",
         description="{{ $labels.provider }} allows {{ $labels.job }} only {value} more requests to {{ $labels.model }} in this "
