@@ -10,6 +10,8 @@ help: ## list the verbs
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "%-18s %s\n", $$1, $$2}'
 
 ready:
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "python3 on PATH must be Python 3.11 or newer; this is $$(python3 --version 2>&1)" >&2; exit 1; }
 	@python3 scripts/bootstrap.py
 
 up: ready ## start the stack with its demo; ENGINE=compose|native overrides the choice

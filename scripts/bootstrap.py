@@ -59,10 +59,12 @@ def build(wanted: str) -> None:
 
 def find_pip(work: Path) -> Path:
     """A pip that runs from its wheel, so that it can install into an environment that has none."""
-    wheels = list(Path("/usr/share/python-wheels").glob("pip-*.whl"))
+    bundled: list[Path] = []
     if spec := importlib.util.find_spec("ensurepip"):
-        wheels += Path(str(spec.origin)).parent.glob("_bundled/pip-*.whl")
-    return sorted(wheels or pip_from_apt(work))[-1] / "pip"
+        bundled = list(Path(str(spec.origin)).parent.glob("_bundled/pip-*.whl"))
+    # This Python's own first: Debian's may be too old for a Python that is not Debian's.
+    wheels = bundled or list(Path("/usr/share/python-wheels").glob("pip-*.whl")) or pip_from_apt(work)
+    return sorted(wheels)[-1] / "pip"
 
 
 def pip_from_apt(work: Path) -> list[Path]:
@@ -86,7 +88,8 @@ def run(*command: object, cwd: Path | None = None) -> None:
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, cwd=cwd)
     if done.returncode:
         lines = (done.stderr + done.stdout).strip().splitlines() or ["no reason given"]
-        why = next((line for line in reversed(lines) if line.startswith(("ERROR", "E:"))), lines[-1])
+        said = [line for line in lines if line.startswith(("ERROR: ", "E: ")) and line != "ERROR: Exception:"]
+        why = (said or lines)[-1]
         raise Failed(f"{Path(str(command[0])).name} failed: {why}\n  Is the network there? Nothing half-made was left.")
 
 
@@ -95,8 +98,6 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    if sys.version_info < (3, 11):  # noqa: UP036  (the point is to say so)
-        sys.exit(f"Python 3.11 or newer is needed; {sys.executable} is {sys.version.split()[0]}")
     try:
         main()
     except (Failed, OSError) as err:

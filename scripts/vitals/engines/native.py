@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from vitals import settings as settings_module
@@ -25,8 +26,7 @@ TARGETS_SECONDS = 60
 # Until everything was seen once, Prometheus looks this often: the usual interval would make a start take as long.
 FIRST_LOOK = "2s"
 
-NO_NAMESPACES = ("\nPostgreSQL refuses to run as root, and this machine allows no user namespaces: start the stack as "
-                 "another user, or set demo: false")
+NOBODY = 65534
 SHOWN = {"RUNNING": "up", "STARTING": "starting", "STOPPED": "stopped", "STOPPING": "stopped"}
 GROUPS = ("tools", "servers")
 DEMO_GROUPS = ("exporters", "databases")
@@ -253,6 +253,8 @@ class Native:
                       json.dumps({f"redis://127.0.0.1:{ports['redis']}": words["redis"]}))
         if not (self.data / "postgres").exists():
             self._make_database(programs, words)
+        if os.geteuid() == 0:
+            _give(self.data / "postgres", NOBODY if "setpriv" in _as_nobody() else 0)
 
     def _make_database(self, programs: dict[str, Path], words: dict[str, str]) -> None:
         """A PostgreSQL cluster with its roles, made aside: it is there whole or not at all."""
@@ -274,8 +276,7 @@ class Native:
             if ran.returncode or wrong:
                 shutil.rmtree(aside, ignore_errors=True)
                 why = (wrong or ran.stderr.strip().splitlines() or ["no reason given"])[-1]
-                hint = NO_NAMESPACES if "unshare" in why else ""
-                raise VitalsError(f"PostgreSQL's first start failed: {why}{hint}")
+                raise VitalsError(f"PostgreSQL's first start failed: {why}")
         aside.rename(done)
 
     def _start(self, missing: list[Part]) -> None:
@@ -346,9 +347,28 @@ try next:  make status
            make doctor URL=http://127.0.0.1:8000/metrics""")
 
 
-def _as_nobody() -> list[str]:
-    """PostgreSQL refuses to be root: inside a user namespace of its own it is somebody else."""
-    return ["unshare", "-U", "--map-user=65534", "--map-group=65534"] if os.geteuid() == 0 else []
+@lru_cache
+def _as_nobody() -> tuple[str, ...]:
+    """What root starts PostgreSQL with, which refuses to be root.
+
+    A user namespace, in which root's files belong to nobody; where none may be made (many containers), nobody
+    with the one capability that lets it reach its folders.
+    """
+    if os.geteuid() != 0:
+        return ()
+    namespace = ("unshare", "-U", f"--map-user={NOBODY}", f"--map-group={NOBODY}")
+    if subprocess.run([*namespace, "true"], capture_output=True).returncode == 0:
+        return namespace
+    # Without the fix-up, access(2) as well grants what the capability allows; initdb asks it.
+    return ("setpriv", "--securebits=+no_setuid_fixup", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
+            "--inh-caps=+dac_override", "--ambient-caps=+dac_override")
+
+
+def _give(folder: Path, owner: int) -> None:
+    """Root's database may have been made under the other of the two ways: its files take the owner of this one."""
+    if folder.stat().st_uid != owner:
+        for path in [folder, *folder.rglob("*")]:
+            os.chown(path, owner, owner, follow_symlinks=False)
 
 
 def _tail(file: Path, lines: int) -> list[str]:
