@@ -125,6 +125,7 @@ class Handler(BaseHTTPRequestHandler):
     store: Store
     docs: Path
     protocol_version = "HTTP/1.1"
+    timeout = 15  # seconds a client may keep a thread waiting
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
@@ -147,6 +148,10 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         if self.path != "/webhook":
             self._answer(HTTPStatus.NOT_FOUND, "notifications are taken at /webhook\n")
+            return
+        # A page in somebody's browser can send any other type to this port without asking first.
+        if self.headers.get_content_type() != "application/json":
+            self._refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "application/json is taken")
             return
         try:
             length = int(self.headers.get("Content-Length", ""))

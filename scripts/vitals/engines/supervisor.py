@@ -76,7 +76,8 @@ class Supervisor:
                 "environment": ",".join(f'{k}="{v}"' for k, v in sorted(part.environment.items())),
                 "autostart": "false", "autorestart": "true", "startsecs": 1, "startretries": 20,
                 "stopsignal": part.stop, "stopwaitsecs": STOP_SECONDS, "killasgroup": "true",
-                "redirect_stderr": "true", "stdout_logfile": self.log(part.name),
+                # Relative to where it was started: Supervisor expands % in this one value twice.
+                "redirect_stderr": "true", "stdout_logfile": f"log/{part.name}.log",
                 "stdout_logfile_maxbytes": "5MB", "stdout_logfile_backups": 2}))
         return "\n".join(
             f"[{name}]\n" + "".join(f"{key}={_escaped(value)}\n" for key, value in values.items() if value != "")
