@@ -222,8 +222,9 @@ class Native:
                     str(programs["redis_exporter"]), f"-web.listen-address={listen('redis-exporter')}",
                     f"-redis.addr=redis://127.0.0.1:{ports['redis']}",
                     f"-redis.password-file={self.home}/redis-exporter.json",
-                    # It gives up before Prometheus does, so that a Redis that hangs is seen as down.
-                    "-connection-timeout=3s",
+                    # Of a Redis that hangs it asks several things in turn: together they have to fail before Prometheus
+                    # gives up, or the exporter would be down instead of Redis.
+                    "-connection-timeout=1s",
                 ], ready["redis-exporter"], after=("redis",)),
                 Part("demo", [
                     sys.executable, "-m", "vitals_demo", "--listen", listen("demo"),
