@@ -119,12 +119,19 @@ def reload(config: Path | None, engine: str | None) -> None:
 
 @cli.command()
 @engine_option
+@click.option("-v", "--versions", is_flag=True, help="Also the Debian packages that the native engine fetched.")
 @click.pass_obj
-def status(config: Path | None, engine: str | None) -> None:
+def status(config: Path | None, engine: str | None, versions: bool) -> None:
     """What runs, where, and whether it is well."""
     services = _engine(config, engine).status()
     for service in services:
         click.echo(f"{service.name:18} {service.state:9} {service.address:22} {service.detail}".rstrip())
+    if versions:
+        from vitals import settings
+        from vitals.engines import parts
+
+        for package, version in parts.versions(settings.load(config)).items():
+            click.echo(f"  {package:32} {version}")
     if any(service.state == "failed" for service in services):
         raise VitalsError("something failed; `make logs`")
 
