@@ -39,8 +39,9 @@ ALERTS = [
     Alert(
         "CampaignScoreLow", "warning", "15m",
         # A campaign whose score has not moved for 6 hours has ended; its last score stays exposed for ever.
+        # (MetricsQL's changes() counts a series' first sample too.)
         under("job_campaign:campaign_score:current", "campaign_score_min")
-        + "\nand changes(job_campaign:campaign_score:current[6h]) > 0",
+        + "\nand max_over_time(job_campaign:campaign_score:current[6h]) > min_over_time(job_campaign:campaign_score:current[6h])",
         unit="score", limit="campaign_score_min", dashboard="business", keep_firing_for="15m",
         summary="{{ $labels.job }}: campaign {{ $labels.campaign }} scores {value}",
         description="The running campaign {{ $labels.campaign }} of {{ $labels.job }} scores {value}; the limit is {limit}.",
