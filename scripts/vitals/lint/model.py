@@ -1,0 +1,143 @@
+"""What the linter reads (rules, panels) and what it says (findings)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+Severity = Literal["error", "warning", "info"]
+Kind = Literal["rules", "dashboard", "tests"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A spot in an input file; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A string of an input file, such as an expression or an annotation, that still knows where it stands."""
+
+    value: str
+    place: Place
+    # Offset into ``value`` → its place in the file; None: only the start is known (escapes, folded scalars).
+    at: Callable[[int], Place] | None = field(default=None, compare=False)
+
+    def locate(self, offset: int) -> Place:
+        return self.at(offset) if self.at else self.place
+
+
+@dataclass(slots=True)
+class Rule:
+    """An alerting or recording rule. Durations are seconds; None: not given."""
+
+    kind: Literal["alert", "record"]
+    name: Text
+    expr: Text
+    group: Group = field(repr=False)
+    index: int = 0  # in its group
+    hold: float | None = None  # `for`
+    keep: float | None = None  # `keep_firing_for`
+    labels: dict[str, Text] = field(default_factory=dict)
+    annotations: dict[str, Text] = field(default_factory=dict)
+    keys: dict[str, Place] = field(default_factory=dict)  # where `for`, `labels`, … stand
+
+    @property
+    def place(self) -> Place:
+        return self.name.place
+
+
+@dataclass(slots=True)
+class Group:
+    """A rule group. ``interval`` is seconds; None: the server's evaluation interval."""
+
+    name: str
+    place: Place
+    interval: float | None = None
+    rules: list[Rule] = field(default_factory=list, repr=False)
+
+
+@dataclass(slots=True)
+class Query:
+    """One query of a panel, Grafana variables still in."""
+
+    expr: Text
+    ref: str = "A"
+    legend: Text | None = None
+    instant: bool = False
+    format: str = "time_series"  # table, heatmap
+    interval: str = ""  # min step, as written
+
+
+@dataclass(slots=True)
+class Panel:
+    title: str
+    type: str
+    place: Place
+    dashboard: Dashboard = field(repr=False)
+    identity: int | None = None
+    unit: Text | None = None
+    queries: list[Query] = field(default_factory=list, repr=False)
+    links: list[Text] = field(default_factory=list)  # URLs of panel and data links
+    grid: tuple[int, int, int, int] | None = None  # x, y, w, h
+    collapsed: bool = False  # stands in a collapsed row
+    model: dict = field(default_factory=dict, repr=False)  # as in the file
+
+
+@dataclass(slots=True)
+class Dashboard:
+    title: str
+    place: Place
+    panels: list[Panel] = field(default_factory=list, repr=False)
+    variables: dict[str, dict] = field(default_factory=dict)  # name → as in the file
+    model: dict = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertTest:
+    """One `alert_rule_test` entry of a promtool test file."""
+
+    alert: str
+    fires: bool  # expects at least one alert
+    place: Place
+    rule_files: tuple[str, ...] = ()  # as paths, resolved
+
+
+@dataclass(slots=True)
+class Source:
+    """One input file (or standard input) as read. A file may hold several documents."""
+
+    file: str
+    text: str
+    groups: list[Group] = field(default_factory=list)
+    dashboards: list[Dashboard] = field(default_factory=list)
+    tests: list[AlertTest] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A safe replacement in a rule's expression: offsets into its text."""
+
+    start: int
+    end: int
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One defect. ``span`` is the guilty part as offsets into ``text`` (usually the expression)."""
+
+    check: str  # id, such as `self-ratio`
+    severity: Severity
+    message: str  # what is wrong here, one sentence
+    fix: str  # what to do, one sentence
+    place: Place
+    subject: str  # "alert HighErrorRate", "panel Error rate"
+    text: Text | None = None
+    span: tuple[int, int] | None = None
+    edits: tuple[Edit, ...] = ()
