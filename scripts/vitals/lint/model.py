@@ -60,6 +60,8 @@ class Group:
     place: Place
     interval: float | None = None
     rules: list[Rule] = field(default_factory=list, repr=False)
+    labels: dict[str, Text] = field(default_factory=dict)  # given to every rule (Prometheus 3)
+    offset: float | None = None  # `query_offset`, seconds
 
 
 @dataclass(slots=True)
@@ -117,6 +119,7 @@ class Source:
     groups: list[Group] = field(default_factory=list)
     dashboards: list[Dashboard] = field(default_factory=list)
     tests: list[AlertTest] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)  # what the reader saw: unknown keys, bad durations
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,3 +144,29 @@ class Finding:
     text: Text | None = None
     span: tuple[int, int] | None = None
     edits: tuple[Edit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What one check looks for: printed by `--list` and `--explain`, and a page of docs/lint/."""
+
+    id: str
+    severity: Severity  # of its findings, unless a finding says otherwise
+    kinds: tuple[Kind, ...]  # what it judges
+    title: str  # one line: what is wrong
+    why: str  # what happens in production, a paragraph
+    bad: str = ""  # an example in PromQL (or YAML, where the expression is not the point)
+    good: str = ""  # the same, mended
+    enabled: bool = True  # False: only where the configuration names it
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the configuration file and the command line say, as the checks need it. Durations are seconds."""
+
+    scrape_interval: float = 60.0
+    evaluation_interval: float = 60.0
+    required_labels: tuple[str, ...] = ()  # on alerts
+    required_annotations: tuple[str, ...] = ()
+    prometheus: tuple[int, int] = (3, 0)  # the oldest version that the rules must run on
+    online: str | None = None  # a Prometheus address that may be asked
