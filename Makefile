@@ -14,8 +14,9 @@ ready:
 		{ echo "python3 on PATH must be Python 3.11 or newer; this is $$(python3 --version 2>&1)" >&2; exit 1; }
 	@python3 scripts/bootstrap.py
 
-up: ready ## start the stack with its demo; ENGINE=compose|native overrides the choice
-	@$(VITALS) up
+# WITH= (nothing) is an answer as well: the core alone.
+up: ready ## start the stack; WITH=demo,logs and ENGINE=compose|native override the choice
+	@$(VITALS) up $(if $(filter undefined,$(origin WITH)),,--with "$(WITH)")
 
 down: ready ## stop the stack; its data stays
 	@$(VITALS) down

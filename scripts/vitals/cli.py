@@ -73,10 +73,12 @@ def doctor(config: Path | None, address: str, profile: str | None, token_file: P
     doctor.render(doctor.examine(address, loaded, profiles, profile=profile, token_file=token_file))
 
 
-def _engine(config: Path | None, name: str | None) -> Engine:
+def _engine(config: Path | None, name: str | None, extras: str | None = None) -> Engine:
     from vitals import engines, settings
+    from vitals.engines import extras as extras_module
 
-    engine, reason = engines.choose(settings.load(config), name)
+    wanted = None if extras is None else extras_module.parse(extras)
+    engine, reason = engines.choose(settings.load(config), name, wanted)
     click.echo(f"engine: {engine.name} ({reason})", err=True)
     return engine
 
@@ -87,10 +89,11 @@ engine_option = click.option("--engine", type=click.Choice(["compose", "native"]
 
 @cli.command()
 @engine_option
+@click.option("--with", "extras", help="What runs beside the core: demo,logs; nothing: the core alone.")
 @click.pass_obj
-def up(config: Path | None, engine: str | None) -> None:
+def up(config: Path | None, engine: str | None, extras: str | None) -> None:
     """Start the stack and wait until every target is up."""
-    _engine(config, engine).up()
+    _engine(config, engine, extras).up()
 
 
 @cli.command()

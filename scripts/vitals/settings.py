@@ -223,8 +223,12 @@ class Links(Strict):
 PORTS: dict[str, int] = {
     "prometheus": 9090, "alertmanager": 9093, "grafana": 3000, "inbox": 9095, "demo": 9400,
     "node-exporter": 9100, "postgres-exporter": 9187, "redis-exporter": 9121, "cadvisor": 8080,
-    "postgres": 15432, "redis": 16379,
+    "postgres": 15432, "redis": 16379, "kibana": 5601, "elasticsearch-exporter": 9114,
 }
+
+
+# What can run beside the core: `make up WITH=demo,logs`. Each is a file of its own under compose/.
+EXTRAS = {"demo": "eight AI apps, PostgreSQL and Redis", "logs": "Elasticsearch, Logstash, Kibana and Filebeat"}
 
 
 class VitalsFile(Strict):
@@ -253,10 +257,19 @@ class Settings(BaseModel):
     document: Any
     file: VitalsFile
     ports: dict[str, int]
+    extras: frozenset[str]  # what runs beside the core: some of EXTRAS
+
+    def having(self, extras: frozenset[str]) -> Settings:
+        """The same settings for a stack with these extras."""
+        return self.model_copy(update={"extras": extras})
 
     @property
     def demo(self) -> bool:
-        return self.file.demo
+        return "demo" in self.extras
+
+    @property
+    def logs(self) -> bool:
+        return "logs" in self.extras
 
     @property
     def retention(self) -> str:
@@ -293,7 +306,8 @@ def load(path: Path | None = None) -> Settings:
                                  "a job name stands for one application")
         seen[app.job] = i
     return Settings(root=ROOT, state=_folder("VITALS_STATE", ROOT / ".vitals"), document=document, file=file,
-                    cache=_folder("VITALS_CACHE", _cache_home() / "agent-vitals"), ports=ports)
+                    cache=_folder("VITALS_CACHE", _cache_home() / "agent-vitals"), ports=ports,
+                    extras=frozenset({"demo"} if file.demo else ()))
 
 
 def _folder(variable: str, default: Path) -> Path:

@@ -244,7 +244,7 @@ def test_down_and_clean_work_when_nothing_runs(configured: Configured, capsys: p
 
 def test_one_command_at_a_time_changes_a_stack(configured: Configured) -> None:
     first, second = Native(configured()), Native(configured())
-    with first._alone(), pytest.raises(VitalsError, match="another command"):
+    with processes.alone(first.home), pytest.raises(VitalsError, match="another command"):
         second.down()
 
 
@@ -254,7 +254,7 @@ def test_one_command_at_a_time_changes_a_stack(configured: Configured) -> None:
 def test_secrets_are_private_long_and_kept(configured: Configured) -> None:
     loaded = configured()
     first = secrets.ensure(loaded)
-    assert secrets.ensure(loaded) == first and set(first) == set(secrets.NAMES)
+    assert secrets.ensure(loaded) == first and set(first) == set(secrets.names(loaded))
     assert len(set(first.values())) == len(first) and all(len(word) == 32 for word in first.values())
     folder = secrets.folder(loaded)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -458,7 +458,9 @@ def test_the_choice_can_be_overridden(configured: Configured) -> None:
 # --- compose files ----------------------------------------------------------------------------------------
 
 FILES = {name: yaml.safe_load((ROOT / "compose" / f"{name}.yaml").read_text()) for name in ("compose", "demo", "host-linux")}
-SERVICES = {name: service for file in ("compose", "demo") for name, service in FILES[file]["services"].items()}
+HARDENED = yaml.safe_load((ROOT / "compose/hardened.yaml").read_text())["services"]["hardened"]
+SERVICES = {name: {**HARDENED, **service, "healthcheck": {**HARDENED["healthcheck"], **service["healthcheck"]}}
+            for file in ("compose", "demo") for name, service in FILES[file]["services"].items()}
 VERSIONS = dict(line.split("=", 1) for line in (ROOT / "compose/versions.env").read_text().splitlines()
                 if line and not line.startswith("#"))
 MAY_BE_ROOT = {"cadvisor"}
@@ -525,7 +527,7 @@ def test_only_those_who_need_the_databases_reach_them() -> None:
 def test_every_password_is_a_file() -> None:
     declared = {**FILES["compose"]["secrets"], **FILES["demo"]["secrets"]}
     assert {Path(s["file"]).name for s in declared.values()} == set(declared)
-    made = set(secrets.NAMES) | {"redis.conf", "redis-exporter.json"}
+    made = set(secrets.SECRETS) | {"redis.conf", "redis-exporter.json"}
     assert set(declared) <= made
     for name, service in SERVICES.items():
         assert set(service.get("secrets", [])) <= set(declared), name

@@ -38,12 +38,19 @@ class Engine(Protocol):
     def logs(self, services: Sequence[str], follow: bool, lines: int) -> None: ...
 
 
-def choose(settings: Settings, override: str | None) -> tuple[Engine, str]:
-    """The engine and the reason for it: the override, what already runs, else whether Docker can do it."""
+def choose(settings: Settings, override: str | None, wanted: frozenset[str] | None = None) -> tuple[Engine, str]:
+    """The engine and the reason for it: the override, what already runs, else whether Docker can do it.
+
+    ``wanted`` are the extras that somebody asks for now; else what was asked for before counts.
+    """
+    from vitals.engines import extras
     from vitals.engines.compose import Compose
     from vitals.engines.native import Native
 
-    native, compose = Native(settings), Compose(settings)
+    answer = wanted if wanted is not None else extras.kept(settings)
+    if answer is not None:
+        settings = settings.having(answer)
+    native, compose = Native(settings, answer is not None), Compose(settings, answer is not None)
     if override:
         return (native if override == "native" else compose), "as asked"
     if native.supervised():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -10,13 +9,12 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
 from vitals import settings as settings_module
-from vitals.engines import Service, config, parts, probes, processes, secrets
+from vitals.engines import Service, config, extras, parts, probes, processes, secrets
 from vitals.engines.supervisor import DEAD, Part, Supervisor
 from vitals.errors import VitalsError
 from vitals.settings import Settings
@@ -35,8 +33,9 @@ DEMO_GROUPS = ("exporters", "databases")
 class Native:
     name = "native"
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, asked: bool = False) -> None:
         self.settings = settings
+        self.asked = asked  # somebody chose the extras
         self.home = settings.state / "native"
         self.config = self.home / "config"
         self.data = self.home / "data"
@@ -46,8 +45,11 @@ class Native:
 
     def up(self) -> None:
         begun = time.monotonic()
+        if self.settings.logs:
+            raise VitalsError("logs (Elasticsearch, Logstash, Kibana, Filebeat) exist as container images only; "
+                              "use ENGINE=compose, or leave them out: make up WITH=demo")
         settings_module.required(self.settings)
-        with self._alone():
+        with processes.alone(self.home):
             programs = parts.programs(self.settings, [*GROUPS, *(DEMO_GROUPS if self.settings.demo else ())])
             wanted = self._parts(programs)
             fresh = not self.supervisor.running()
@@ -56,6 +58,8 @@ class Native:
             running = {name for name, state in self.supervisor.states().items() if state in ("RUNNING", "STARTING")}
             changed = config.install(self.settings, "native", self.config, programs)
             secrets.ensure(self.settings)
+            if self.asked:
+                extras.keep(self.settings)
             try:
                 rewritten = self.supervisor.write(wanted)
                 if rewritten and not fresh:
@@ -84,25 +88,26 @@ class Native:
         self._greet(time.monotonic() - begun)
 
     def down(self) -> None:
-        with self._alone():
+        with processes.alone(self.home):
             some = self.supervisor.running() or processes.marked(self.home)
             self.supervisor.stop()
         print("stopped; the data is kept (make clean removes it)" if some else "nothing runs")
 
     def clean(self) -> None:
         if self.home.exists():
-            with self._alone():
+            with processes.alone(self.home):
                 self.supervisor.stop()
                 shutil.rmtree(self.home, ignore_errors=True)
         if not (self.settings.state / "compose").exists():  # whose databases know these passwords
             shutil.rmtree(secrets.folder(self.settings), ignore_errors=True)
+        extras.forget(self.settings)
         print(f"removed the data and secrets under {self.settings.state}")
 
     def reload(self) -> None:
         if not self.supervised():
             raise VitalsError("nothing runs; start it with `make up`")
         programs = parts.programs(self.settings, [*GROUPS, *(DEMO_GROUPS if self.settings.demo else ())])
-        with self._alone():
+        with processes.alone(self.home):
             wanted = self._parts(programs)
             config.install(self.settings, "native", self.config, programs)
             rewritten = self.supervisor.write(wanted)
@@ -320,17 +325,6 @@ class Native:
     def _reload_servers(self) -> None:
         for name in ("prometheus", "alertmanager"):
             probes.post_reload(name, f"http://127.0.0.1:{self.settings.ports[name]}")
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One command at a time changes a stack."""
-        secrets.private(self.home)
-        with (self.home / "lock").open("w") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as err:
-                raise VitalsError("another command is changing this stack; wait for it to end") from err
-            yield
 
     def _greet(self, seconds: float) -> None:
         p = self.settings.ports

@@ -48,6 +48,8 @@ GROUPS = {
     "exporters": Group("forky", ("prometheus-postgres-exporter", "prometheus-redis-exporter"), {
         "postgres_exporter": "usr/bin/prometheus-postgres-exporter",
         "redis_exporter": "usr/bin/prometheus-redis-exporter"}),
+    # Reads compose files without a daemon: for the tests of what is written in them.
+    "compose": Group("forky", ("docker-compose",), {"docker-compose": "usr/libexec/docker/cli-plugins/docker-compose"}),
     "databases": Group("bookworm", (
         "postgresql-15", "redis-server", "redis-tools",
         "libatomic1", "libaudit1", "libcap-ng0", "libcap2", "libcom-err2", "libffi8", "libgcc-s1", "libgcrypt20",
@@ -64,12 +66,12 @@ GROUPS = {
 TRIED = {
     ("forky", "prometheus"): "3.5", ("forky", "promtool"): "3.5", ("forky", "prometheus-alertmanager"): "0.33",
     ("forky", "prometheus-node-exporter"): "1.11", ("forky", "prometheus-postgres-exporter"): "0.19",
-    ("forky", "prometheus-redis-exporter"): "1.86", ("bookworm", "postgresql-15"): "15",
-    ("bookworm", "redis-server"): "7.0",
+    ("forky", "prometheus-redis-exporter"): "1.86", ("forky", "docker-compose"): "2.40",
+    ("bookworm", "postgresql-15"): "15", ("bookworm", "redis-server"): "7.0",
 }
 
 # The tools that checks and tests need, and the oldest version that knows all they ask for.
-TOOLS = {"promtool": (3, 0), "amtool": (0, 27)}
+TOOLS = {"promtool": (3, 0), "amtool": (0, 27), "docker-compose": (2, 24)}
 
 # Part of every cache folder's name: raise it when what is done to unpacked packages changes.
 LAYOUT = "2"
@@ -83,9 +85,10 @@ _STABLE_NAMES = ("stable", "oldstable", "testing", "unstable", "sid")
 
 
 def tool(settings: Settings, name: str) -> Path:
-    """The path of promtool or amtool: from the cache, the mirror, or PATH when it is new enough there."""
+    """The path of one of TOOLS: from the cache, the mirror, or PATH when it is new enough there."""
     try:
-        return group(settings, "tools") / GROUPS["tools"].programs[name]
+        return next(group(settings, key) / found.programs[name] for key, found in GROUPS.items()
+                    if name in found.programs)
     except VitalsError:
         found = shutil.which(name)
         if found and _version(found) >= TOOLS[name]:
@@ -325,7 +328,7 @@ def _output(*command: str) -> str:
 
 def _version(program: str) -> tuple[int, ...]:
     done = subprocess.run([program, "--version"], capture_output=True, text=True)
-    found = re.search(r"version (\d+)\.(\d+)", done.stdout + done.stderr)
+    found = re.search(r"version v?(\d+)\.(\d+)", done.stdout + done.stderr)
     return (int(found[1]), int(found[2])) if found else ()
 
 

@@ -1,14 +1,17 @@
-"""What /proc knows: who listens on a port, and which processes belong to a stack."""
+"""What /proc knows: who listens on a port, and which processes belong to a stack. And one command at a time."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from vitals.engines import secrets
 from vitals.errors import VitalsError
 from vitals.settings import Settings
 
@@ -84,6 +87,18 @@ def stop(pids: Iterable[int], seconds: float = 10) -> None:
         deadline = time.monotonic() + patience
         while left() and time.monotonic() < deadline:
             time.sleep(0.02)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """One command at a time changes the stack in this folder."""
+    secrets.private(folder)
+    with (folder / "lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as err:
+            raise VitalsError("another command is changing this stack; wait for it to end") from err
+        yield
 
 
 def alive(pid: int) -> bool:

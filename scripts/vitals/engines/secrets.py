@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
 
 from vitals.errors import VitalsError
 from vitals.settings import Settings
 
-# File → whose password it is.
-NAMES = {
-    "postgres-admin": "PostgreSQL's superuser, postgres",
-    "postgres": "demo, the owner of the demo's database",
-    "postgres-monitor": "monitor, with which the exporter reads statistics",
-    "redis": "Redis",
-    "grafana-admin": "Grafana's admin (compose engine)",
+
+@dataclass(frozen=True)
+class Secret:
+    part: str  # the core, or the extra that needs it
+    whose: str
+
+
+# By the name of its file.
+SECRETS = {
+    "grafana-admin": Secret("core", "Grafana's admin (compose engine)"),
+    "postgres-admin": Secret("demo", "PostgreSQL's superuser, postgres"),
+    "postgres": Secret("demo", "demo, the owner of the demo's database"),
+    "postgres-monitor": Secret("demo", "monitor, with which the exporter reads statistics"),
+    "redis": Secret("demo", "Redis"),
+    "elastic": Secret("logs", "Elasticsearch's superuser, elastic"),
+    "kibana-system": Secret("logs", "kibana_system, with which Kibana works"),
+    "logstash-writer": Secret("logs", "logstash_writer, who adds log lines and nothing else"),
+    "elastic-exporter": Secret("logs", "exporter, who reads Elasticsearch's statistics"),
+    "grafana-reader": Secret("logs", "grafana_reader, with which Grafana reads log lines"),
+    "kibana-session": Secret("logs", "key of Kibana's session cookies"),
+    "kibana-objects": Secret("logs", "key of what Kibana keeps encrypted"),
+    "kibana-reporting": Secret("logs", "key of Kibana's reports"),
 }
 
 
@@ -23,14 +40,32 @@ def folder(settings: Settings) -> Path:
     return settings.state / "secrets"
 
 
+def names(settings: Settings) -> list[str]:
+    """The secrets that this stack needs: the core's, and those of what runs beside it."""
+    return [name for name, secret in SECRETS.items() if secret.part == "core" or secret.part in settings.extras]
+
+
 def ensure(settings: Settings) -> dict[str, str]:
-    """Every secret by name; those that are missing are made (32 letters and digits)."""
+    """Every secret of this stack by name; those that are missing are made (32 letters and digits)."""
     place = folder(settings)
     private(place)
-    for name in NAMES:
+    for name in names(settings):
         if not (place / name).exists():
-            write(place / name, secrets.token_hex(16))
-    return {name: (place / name).read_text() for name in NAMES}
+            write(place / name, new())
+    return {name: (place / name).read_text() for name in names(settings)}
+
+
+def new() -> str:
+    return secrets.token_hex(16)
+
+
+def derived(words: dict[str, str]) -> dict[str, str]:
+    """Files made of secrets, as containers want them: a setting can be read from a file, an environment be seen."""
+    found = {}
+    if "redis" in words:
+        found["redis.conf"] = f"include /etc/redis/redis.conf\ndir /data\nrequirepass {words['redis']}\n"
+        found["redis-exporter.json"] = json.dumps({"redis://redis:6379": words["redis"]})
+    return found
 
 
 def private(place: Path) -> None:
