@@ -158,15 +158,16 @@ class Check:
     bad: str = ""  # an example in PromQL (or YAML, where the expression is not the point)
     good: str = ""  # the same, mended
     enabled: bool = True  # False: only where the configuration names it
+    fixes: bool = False  # some of its findings carry edits
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """What the configuration file and the command line say, as the checks need it. Durations are seconds."""
 
-    scrape_interval: float = 60.0
-    evaluation_interval: float = 60.0
-    required_labels: tuple[str, ...] = ()  # on alerts
-    required_annotations: tuple[str, ...] = ()
+    scrape_interval: float | None = None  # not known: nothing is concluded from it
+    evaluation_interval: float | None = None
+    required_labels: tuple[str, ...] = ("severity",)  # on alerts; `a|b`: one of them
+    required_annotations: tuple[str, ...] = ("summary|description|message", "runbook_url|runbook")
     prometheus: tuple[int, int] = (3, 0)  # the oldest version that the rules must run on
     online: str | None = None  # a Prometheus address that may be asked

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from vitals.lint.catalogue import EMPTY, Catalogue
-from vitals.lint.checks import ALL, Check, Context, Options, Said, Subject
+from vitals.lint.checks import ALL, Context, Judge, Said, Subject
 from vitals.lint.checks.base import Scope, parsed
-from vitals.lint.model import Dashboard, Finding, Group, Panel, Place, Query, Rule, Source, Text
+from vitals.lint.model import Dashboard, Finding, Group, Options, Panel, Place, Query, Source, Text
 
 
 class Result(list[Finding]):
@@ -20,21 +20,19 @@ class Result(list[Finding]):
         self.not_analysed: list[Text] = []
 
 
-def lint(sources: Iterable[Source], catalogue: Catalogue = EMPTY, options: Options | None = None) -> Result:
-    """Every finding of the enabled checks. Same input, same findings in the same order."""
-    sources = list(sources)
-    context = Context(sources, catalogue, options)
-    return _Run(context).run()
+def lint(sources: Iterable[Source], catalogue: Catalogue = EMPTY, options: Options | None = None,
+         checks: Collection[str] | None = None) -> Result:
+    """What the checks with these ids find (None: those enabled by default). Same input, same findings, same order."""
+    chosen = [check for check in ALL.values() if (check.enabled if checks is None else check.id in checks)]
+    return _Run(Context(list(sources), catalogue, options), chosen).run()
 
 
 class _Run:
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, chosen: list[Judge]) -> None:
         self.context = context
-        options = context.options
-        self.checks: dict[Scope, list[Check]] = {}
-        for check in ALL.values():
-            if check.id not in options.disabled and (options.only is None or check.id in options.only):
-                self.checks.setdefault(check.over, []).append(check)
+        self.checks: dict[Scope, list[Judge]] = {}
+        for check in chosen:
+            self.checks.setdefault(check.over, []).append(check)
         self.result = Result()
 
     def run(self) -> Result:
@@ -84,20 +82,17 @@ class _Run:
             for said in check.run(what, self.context):
                 self.result.append(self.finding(check, said, subject, text, place))
 
-    def finding(self, check: Check, said: Said, subject: str, text: Text | None, place: Place | None) -> Finding:
+    def finding(self, check: Judge, said: Said, subject: str, text: Text | None, place: Place | None) -> Finding:
         where = said.text or (text if said.span or said.place is None and place is None else None)
         if said.place is not None:
             place = said.place
         elif where is not None:
             place = where.locate(said.span[0]) if said.span else where.place
         assert place is not None
-        severity = self.context.options.severities.get(check.id) or said.severity or check.severity
+        severity = said.severity or check.severity
         return Finding(check.id, severity, said.message, said.fix, place, said.subject or subject, where, said.span,
                        said.edits)
 
 
 def _order(finding: Finding) -> tuple[int, int, str]:
     return finding.place.line, finding.place.column, finding.check
-
-
-__all__ = ["Options", "Result", "Rule", "lint"]

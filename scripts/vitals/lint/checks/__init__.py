@@ -16,17 +16,17 @@ from vitals.lint.checks import (
     templates,
     windows,
 )
-from vitals.lint.checks.base import Check, Context, Options, Said, Subject
+from vitals.lint.checks.base import Context, Judge, Said, Subject
 
 
-def _checks(*modules: ModuleType) -> dict[str, Check]:
-    found = [value for module in modules for value in vars(module).values() if isinstance(value, Check)]
+def _checks(*modules: ModuleType) -> dict[str, Judge]:
+    found = [value for module in modules for value in vars(module).values() if isinstance(value, Judge)]
     by_id = {check.id: check for check in found}
     assert len(by_id) == len(found), "two checks with one id"
     return by_id
 
 
-ALL: dict[str, Check] = _checks(ratios, joins, templates, conditions, histograms, selectors, windows, metrics, ruleset,
+ALL: dict[str, Judge] = _checks(ratios, joins, templates, conditions, histograms, selectors, windows, metrics, ruleset,
                                 dashboards)
 
-__all__ = ["ALL", "Check", "Context", "Options", "Said", "Subject"]
+__all__ = ["ALL", "Context", "Judge", "Said", "Subject"]

@@ -9,23 +9,24 @@ from typing import Any, Literal
 
 from vitals.lint.catalogue import EMPTY, Catalogue
 from vitals.lint.expression import Expression, NotAnalysed, parse
-from vitals.lint.model import AlertTest, Dashboard, Edit, Group, Panel, Query, Rule, Severity, Source, Text
+from vitals.lint.model import (
+    AlertTest,
+    Check,
+    Dashboard,
+    Edit,
+    Group,
+    Kind,
+    Options,
+    Panel,
+    Query,
+    Rule,
+    Severity,
+    Source,
+    Text,
+)
 
 # What a check is run over: each expression (of a rule or a query), rule, group, panel, dashboard, file; or all files.
 Scope = Literal["expression", "rule", "group", "panel", "dashboard", "file", "files"]
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the user says about the place where the rules run. Seconds; None: not known, so nothing is concluded."""
-
-    scrape_interval: float | None = None
-    evaluation_interval: float | None = None
-    required_labels: tuple[str, ...] = ("severity",)
-    required_annotations: tuple[str, ...] = ("summary|description|message", "runbook_url|runbook")
-    disabled: frozenset[str] = frozenset()  # ids of checks
-    only: frozenset[str] | None = None
-    severities: dict[str, Severity] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -96,31 +97,26 @@ def parsed(text: str, variables: bool = False) -> Expression | None:
 
 
 Run = Callable[[Any, Context], Iterable[Said]]
+_KINDS: dict[Scope, tuple[Kind, ...]] = {
+    "expression": ("rules", "dashboard"), "rule": ("rules",), "group": ("rules",), "panel": ("dashboard",),
+    "dashboard": ("dashboard",), "file": ("rules",), "files": ("rules",)}
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """One kind of defect. ``bad`` and ``good`` are rules or panels in YAML; ``docs`` is Markdown."""
+class Judge(Check):
+    """A check that comes with the function that makes it."""
 
-    id: str
-    severity: Severity
-    over: Scope
-    reason: str  # one sentence
-    bad: str
-    good: str
-    docs: str
-    run: Run
-    fixes: bool = False
-    needs: str = ""  # what it needs to say anything: "catalogue", "tests", "scrape interval", "online"
+    over: Scope = field(kw_only=True)
+    run: Run = field(kw_only=True, repr=False)
 
 
-def check(id: str, severity: Severity, over: Scope, reason: str, *, bad: str, good: str, docs: str = "",
-          fixes: bool = False, needs: str = "") -> Callable[[Run], Check]:
+def check(id: str, severity: Severity, over: Scope, title: str, *, why: str, bad: str, good: str,
+          enabled: bool = True, fixes: bool = False, kinds: tuple[Kind, ...] = ()) -> Callable[[Run], Judge]:
     """Makes a function a check. It is given a Subject, Rule, Group, Panel, Dashboard or Source, or the Context."""
-    def wrap(run: Run) -> Check:
-        return Check(id, severity, over, reason, bad, good, docs, run, fixes, needs)
+    def wrap(run: Run) -> Judge:
+        return Judge(id, severity, kinds or _KINDS[over], title, why, bad, good, enabled, fixes, over=over, run=run)
     return wrap
 
 
-__all__ = ["AlertTest", "Check", "Context", "Dashboard", "Edit", "Group", "Options", "Panel", "Query", "Rule", "Said",
+__all__ = ["AlertTest", "Context", "Dashboard", "Edit", "Group", "Judge", "Options", "Panel", "Query", "Rule", "Said",
            "Source", "Subject", "Text", "check"]

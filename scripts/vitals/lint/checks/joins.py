@@ -14,6 +14,10 @@ PLACES = frozenset({"cluster", "cluster_id", "region", "environment", "env", "te
 @check(
     "dead-join", "error", "expression",
     "Two sides whose labels can never match give nothing.",
+    why="""\
+Without `on` or `ignoring`, two series match only when all their labels are the same. A side aggregated to fewer labels
+than the other has never matches it, and the alert never fires.
+""",
     bad="""\
 alert: TooManyConnections
 expr: pg_stat_database_numbackends / sum by (instance) (pg_settings_max_connections) > 0.9
@@ -21,10 +25,6 @@ expr: pg_stat_database_numbackends / sum by (instance) (pg_settings_max_connecti
     good="""\
 alert: TooManyConnections
 expr: sum by (instance) (pg_stat_database_numbackends) / sum by (instance) (pg_settings_max_connections) > 0.9
-""",
-    docs="""\
-Without `on` or `ignoring`, two series match only when all their labels are the same. A side aggregated to fewer labels
-than the other has never matches it, and the alert never fires.
 """)
 def dead_join(subject: Subject, context: Context) -> Iterator[Said]:
     for node in subject.expression.binaries:
