@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from vitals import alerts, coverage, labels, page, promql, recording
+from vitals import alerts, coverage, labels, page, promql, recording, slo
 from vitals.errors import VitalsError
 from vitals.labels import Label
 from vitals.page import Metric, Page
@@ -220,7 +220,9 @@ def _recorded(profile: Profile, signals: set[str], limits: dict[str, Decimal]) -
     """The series that would be recorded if the app fed these of its profile's signals."""
     part = profile.model_copy(update={"signals": {k: v for k, v in profile.signals.items() if k in signals}})
     own = {name: value for name, value in limits.items() if not recording.missing_signals(THRESHOLDS[name], part)}
-    return {rule.record for group in recording.profile_groups(part, own, {}) for rule in group.rules}
+    found = {rule.record for group in recording.profile_groups(part, own, {}) for rule in group.rules}
+    promised = {k: v for k, v in profile.slos.items() if set(slo.SLIS[k].needs) <= recording.feeds(part)}
+    return found | slo.recorded(part.model_copy(update={"slos": promised}))
 
 
 def _alive(recorded: set[str]) -> set[str]:

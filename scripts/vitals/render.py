@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from vitals import alerting, notify, recording, scraping
+from vitals import alerting, notify, recording, scraping, slo
 from vitals.errors import VitalsError
 from vitals.recording import Group, Profiles
 from vitals.scraping import EngineName
@@ -107,6 +107,10 @@ def _prometheus(settings: Settings, profiles: Profiles, engine: EngineName) -> d
     for name, groups in recording.groups(settings, profiles).items():
         kind, _, profile = name.partition("-")
         source = f"prometheus/profiles/{profile}.yaml" if kind in ("profile", "windows") else "vitals.yaml"
+        found[f"rules/{name}.yml"] = _yaml({"groups": [_group(g) for g in groups]}, source)
+    for name, groups in slo.groups(settings, profiles).items():
+        profile = name.partition("-")[2]
+        source = f"prometheus/profiles/{profile}.yaml (slos)" if profile in profiles else "scripts/vitals/slo.py"
         found[f"rules/{name}.yml"] = _yaml({"groups": [_group(g) for g in groups]}, source)
     for name, content in alerting.groups(settings, profiles).items():
         found[f"rules/{name}.yml"] = _yaml(content, f"scripts/vitals/alerts/{name.removeprefix('alerts-')}.py")

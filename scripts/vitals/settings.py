@@ -115,6 +115,30 @@ class AlertChange(Strict):
     enabled: bool = True
 
 
+class Objective(Strict):
+    """A service level objective: the share of events, or of time, that must be good over 30 days."""
+
+    objective: Number
+    within_seconds: Number | None = None  # latency: an event is good when it took no longer; one of the buckets
+
+    @model_validator(mode="before")
+    @classmethod
+    def _share(cls, value: Any) -> Any:
+        return {"objective": value} if isinstance(value, int | float | Decimal) else value
+
+    @field_validator("objective")
+    @classmethod
+    def _possible(cls, value: Decimal) -> Decimal:
+        if value == 1 or value == 100:
+            raise ValueError("an objective of 100 % leaves no error budget: the first failure breaks it for 30 days; "
+                             "set what users would notice, such as 0.999")
+        if 1 < value < 100:
+            raise ValueError(f"is a share between 0 and 1: for {value} % write {value / 100}")
+        if not Decimal("0.5") <= value < 1:
+            raise ValueError("is a share of at least 0.5 and below 1")
+        return value
+
+
 class Profile(Strict):
     profile: Name
     title: str
@@ -123,6 +147,7 @@ class Profile(Strict):
     priced: bool = True  # false: tokens cost nothing each (own hardware), so no cost is worked out
     signals: dict[str, Feed]
     thresholds: dict[str, Number] = {}
+    slos: dict[str, Objective] = {}
     alerts: dict[str, AlertChange] = {}
 
 
@@ -140,6 +165,7 @@ class App(Strict):
     bearer_token_file: Path | None = None
     team: Name | None = None
     thresholds: dict[str, Number] = {}
+    slos: dict[str, Objective | None] = {}  # null: none, though the profile has one
     alerts: dict[str, AlertChange] = {}
 
     @field_validator("targets")

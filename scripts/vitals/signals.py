@@ -370,6 +370,7 @@ _THRESHOLDS = (
     _t("postgres_transaction_seconds", "seconds", "age of a running transaction", "postgres_longest_transaction_seconds", "300"),
     _t("redis_memory_ratio", "ratio", "memory over maxmemory", "redis_memory_ratio", "0.9"),
     _t("redis_hit_ratio_min", "ratio", "share of lookups that find something", "redis_hits redis_misses"),
+    _t("slo_bad_events_min", "events", "bad events in a window below which a burning error budget tells nobody", "availability", "10"),
     _t("prometheus_rule_lag_ratio", "ratio", "evaluation time over the interval", "prometheus_rule_lag_ratio", "0.8"),
     _t("prometheus_series_jump_ratio", "ratio", "series now over an hour ago", "prometheus_series", "1.5"),
     _t("prometheus_series_jump_min", "series", "series below which a jump says nothing", "prometheus_series", "20000"),

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from vitals import coverage, dashboards, recording, settings
+from vitals import coverage, dashboards, recording, settings, slo
 from vitals.dashboards import grafana
 from vitals.signals import THRESHOLDS, threshold_series
 
@@ -22,6 +22,8 @@ for _file, _groups in recording.groups(LOADED, PROFILES).items():
         for _rule in _group.rules:
             RECORDED.setdefault(_rule.labels.get("profile", ""), set()).add(_rule.record)
 GLOBAL = RECORDED.pop("", set())
+for _name, (_profile, _) in PROFILES.items():
+    RECORDED[_name] |= slo.recorded(_profile)
 
 # Queries that are empty when all is well, and why. Everything else must have data.
 EMPTY_WHEN_WELL = {

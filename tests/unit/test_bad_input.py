@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from vitals import alerting, recording, settings
+from vitals import alerting, recording, settings, slo
 from vitals.errors import VitalsError
 
 Load = Callable[..., settings.Settings]
@@ -55,6 +55,13 @@ VITALS = {
     "a receiver that sends nowhere": ("notify:\n  critical: {}\n", 2, ["notify.critical", "names nowhere"]),
     "e-mail without a server": ("notify:\n  info: {email_to: a@example.com}\n", 1, ["notify.smtp"]),
     "no folder of profiles": ("profiles_dir: nowhere\n", 1, ["nowhere", "not a folder"]),
+    "an objective for an unknown indicator": (
+        "apps:\n  - {job: a, profile: vllm, targets: ['h:1'], slos: {llm_sucess: 0.9}}\n", 2, ["llm_sucess", "did you mean 'llm_success'"]),
+    "an objective that an app cannot measure": (
+        "apps:\n  - {job: a, profile: vllm, targets: ['h:1'], slos: {resolution: 0.9}}\n", 2, ["measures nothing", "vllm", "conversations"]),
+    "an objective against the app's own limit": (
+        "apps:\n  - job: a\n    profile: startup-studio\n    targets: ['h:1']\n    thresholds: {http_error_ratio_target: 0.01}\n"
+        "    slos: {http_success: 0.95}\n", 6, ["contradicts", "http_error_ratio_target", "0.01", "0.05"]),
     "a link that is no address": ("links: {grafana: 'javascript:alert(1)'}\n", 1, ["links.grafana", "http"]),
 }
 
@@ -63,6 +70,7 @@ def everything(loaded: settings.Settings) -> None:
     profiles = settings.load_profiles(loaded)
     recording.groups(loaded, profiles)
     alerting.groups(loaded, profiles)
+    slo.groups(loaded, profiles)
 
 
 @pytest.mark.parametrize("case", VITALS)
@@ -110,6 +118,19 @@ PROFILES = {
     "a time limit between two buckets": (
         profile("  rag_latency_seconds: {metric: x, buckets: [1, 5]}", "thresholds:\n  rag_timeout_seconds: 2"), 7,
         ["not one of", "1, 5"]),
+    "an objective of everything": (profile("  http_requests: {metric: x}", "slos:\n  http_success: 1"), 7, ["100 %", "no error budget"]),
+    "an objective in per cent": (profile("  http_requests: {metric: x}", "slos:\n  http_success: 99.9"), 7, ["0.999"]),
+    "an objective below a half": (profile("  http_requests: {metric: x}", "slos:\n  http_success: 0.2"), 7, ["at least 0.5"]),
+    "a latency objective without a time": (
+        profile("  http_latency_seconds: {metric: x, buckets: [1, 5]}", "slos:\n  http_latency: 0.95"), 7, ["within_seconds"]),
+    "a latency objective between two buckets": (
+        profile("  http_latency_seconds: {metric: x, buckets: [1, 5]}", "slos:\n  http_latency: {within_seconds: 2, objective: 0.95}"), 7,
+        ["not one of", "1, 5"]),
+    "a time for what has none": (
+        profile("  http_requests: {metric: x}", "slos:\n  http_success: {within_seconds: 2, objective: 0.95}"), 7, ["leave it out"]),
+    "two promises that contradict": (
+        profile("  http_requests: {metric: x}", "thresholds: {http_error_ratio_target: 0.01}\nslos:\n  http_success: 0.999"), 8,
+        ["contradicts", "http_error_ratio_target"]),
     "unknown kind": ("profile: mine\nkind: application\ntitle: x\nabout: x\nsignals: {}\n", 2, ["kind", "app"]),
     "a bundled profile's name": ("profile: vllm\ntitle: x\nabout: x\nsignals: {}\n", 1, ["vllm", "already defined"]),
 }

@@ -13,7 +13,7 @@ from typing import Any
 import promql_parser as parser
 import pytest
 
-from vitals import alerts, coverage, dashboards, recording, settings
+from vitals import alerts, coverage, dashboards, recording, settings, slo
 from vitals.dashboards import grafana
 from vitals.signals import SIGNALS, THRESHOLDS, threshold_series
 
@@ -21,7 +21,7 @@ Json = dict[str, Any]
 IDS = json.loads((Path(__file__).parent / "data" / "grafana-ids.json").read_text())
 TYPES = {"stat", "timeseries", "table", "heatmap", "bargauge", "piechart", "state-timeline"}
 INSTANT = {"stat", "table", "bargauge", "piechart"}
-LABELS = sorted({"le", "model", "type", *(label for s in SIGNALS.values() for label in s.labels)}, key=len, reverse=True)
+LABELS = sorted({"le", "model", "type", "slo", *(label for s in SIGNALS.values() for label in s.labels)}, key=len, reverse=True)
 OTHERS = {"up": {"instance", "job", "profile"}, "ALERTS": {"alertname", "job", "severity", "area", "instance"},
           recording.APP_INFO: {"job", "profile", "kind"}, recording.PRICES_AS_OF: set(),
           recording.PRICE: {"model", "type"}}
@@ -47,7 +47,7 @@ def truth() -> Truth:
     for name, (profile, _) in profiles.items():
         # A limit nobody sets yet can be set: in a profile, or in vitals.yaml.
         limits = {threshold_series(t.name) for t in THRESHOLDS.values() if not recording.missing_signals(t, profile)}
-        by_profile[name] = names[f"profile-{name}"] | names[f"windows-{name}"] | names["prices"] | limits
+        by_profile[name] = names[f"profile-{name}"] | names[f"windows-{name}"] | names["prices"] | limits | slo.recorded(profile)
         for series in by_profile[name]:
             kinds.setdefault(series, set()).add(profile.kind)
     return Truth(by_profile, kinds)
@@ -142,7 +142,7 @@ def table_columns(panel: Json) -> str:
 def line_problems(panel: Json, target: Json) -> Iterator[str]:
     """Limits are read from the series that the alerts read, and look the same everywhere."""
     line = next((name for name in LINES if target["legendFormat"].endswith(f" {name}")), None)
-    alone = re.fullmatch(r'job:\w+:threshold\{job=~"\$(job|exporter)"\}', target["expr"])
+    alone = re.fullmatch(r'(job:\w+:threshold|job_slo:slo_burn_limit:\w+)\{job=~"\$(job|exporter)"\}', target["expr"])
     if bool(line) != bool(alone):
         yield f"{target['legendFormat']} and {target['expr']}: a line of limits reads one threshold series, and is called so"
     if line:
@@ -262,8 +262,8 @@ def test_nothing_is_wrong(models: dict[str, Json], truth: Truth) -> None:
     assert [f"{uid}: {text}" for uid, model in models.items() for text in problems(model, truth, set(models))] == []
 
 
-def test_the_five(models: dict[str, Json]) -> None:
-    assert list(models) == [f"vitals-{name}" for name in ("overview", "system-health", "ai-performance", "business", "cost")]
+def test_the_set(models: dict[str, Json]) -> None:
+    assert list(models) == [f"vitals-{name}" for name in ("overview", "system-health", "ai-performance", "business", "cost", "slo")]
     for uid, model in models.items():
         assert model["uid"] == uid
         assert {link["url"] for link in model["links"]} == {f"/d/{other}" for other in models if other != uid}

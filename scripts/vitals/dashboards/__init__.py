@@ -12,7 +12,7 @@ from typing import Any
 from vitals.recording import Profiles
 from vitals.settings import Settings
 
-BOARDS = ("overview", "system_health", "ai_performance", "business", "cost")
+BOARDS = ("overview", "system_health", "ai_performance", "business", "cost", "slo")
 
 
 def models(settings: Settings, profiles: Profiles) -> dict[str, dict[str, Any]]:
