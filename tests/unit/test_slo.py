@@ -11,7 +11,11 @@ Load = Callable[..., settings.Settings]
 
 APPS = """
 apps:
-  - {job: shop, profile: startup-studio, targets: ['h:1'], slos: {http_success: 0.99, agent_success: null}}
+  - job: shop
+    profile: startup-studio
+    targets: ['h:1']
+    slos: {http_success: 0.99, agent_success: null}
+    thresholds: {http_error_ratio_target: 0.01}  # the profile's promises more
   - {job: blog, profile: startup-studio, targets: ['h:2']}
 """
 
