@@ -27,8 +27,12 @@ def files(settings: Settings) -> dict[Path, str]:
     found = {root / "prometheus" / path: text for path, text in _prometheus(settings, profiles, "native").items()}
     found[root / "alertmanager" / "alertmanager.yml"] = _yaml(
         notify.alertmanager(settings), "vitals.yaml (notify) or scripts/vitals/notify.py")
+    folders = dashboards.audiences()
     for uid, model in dashboards.models(settings, profiles).items():
-        found[root / "grafana" / "dashboards" / f"{uid}.json"] = json.dumps(model, indent=1, sort_keys=True) + "\n"
+        file = root / "grafana" / "dashboards" / folders[uid] / f"{uid}.json"
+        found[file] = json.dumps(model, indent=1, sort_keys=True) + "\n"
+    found[root / "grafana" / "provisioning" / "dashboards" / "vitals.yaml"] = _yaml(
+        dashboards.provisioning(), "scripts/vitals/dashboards/grafana.py")
     for name, text in documents.pages(settings, profiles).items():
         found[root / "docs" / name] = text
     return found
@@ -37,7 +41,7 @@ def files(settings: Settings) -> dict[Path, str]:
 def owned(settings: Settings) -> set[Path]:
     """The files on disk that a build owns; one that it no longer makes is stale."""
     root = settings.root
-    return {*(root / "prometheus" / "rules").glob("*.yml"), *(root / "grafana" / "dashboards").glob("*.json")}
+    return {*(root / "prometheus" / "rules").glob("*.yml"), *(root / "grafana" / "dashboards").rglob("*.json")}
 
 
 def build(settings: Settings) -> list[Path]:

@@ -20,11 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from vitals import engines, settings
 from vitals.engines import config, parts, probes, processes, secrets
-from vitals.engines.compose import BUILT, Compose
 from vitals.engines.native import Native
 from vitals.engines.supervisor import LONGEST_SOCKET, Part, Supervisor, socket_path
 from vitals.errors import VitalsError
@@ -453,138 +451,6 @@ def test_the_choice_of_engine_and_its_reason(configured: Configured, tmp_path: P
 def test_the_choice_can_be_overridden(configured: Configured) -> None:
     for name in ("native", "compose"):
         assert engines.choose(configured(), name)[0].name == name
-
-
-# --- compose files ----------------------------------------------------------------------------------------
-
-FILES = {name: yaml.safe_load((ROOT / "compose" / f"{name}.yaml").read_text()) for name in ("compose", "demo", "host-linux")}
-HARDENED = yaml.safe_load((ROOT / "compose/hardened.yaml").read_text())["services"]["hardened"]
-SERVICES = {name: {**HARDENED, **service, "healthcheck": {**HARDENED["healthcheck"], **service["healthcheck"]}}
-            for file in ("compose", "demo") for name, service in FILES[file]["services"].items()}
-VERSIONS = dict(line.split("=", 1) for line in (ROOT / "compose/versions.env").read_text().splitlines()
-                if line and not line.startswith("#"))
-MAY_BE_ROOT = {"cadvisor"}
-MAY_HAVE = {"cadvisor": ["SYSLOG"]}
-DATABASES = {"postgres", "redis"}
-
-
-@pytest.mark.parametrize("name", SERVICES)
-def test_every_service_is_hardened(name: str) -> None:
-    service = SERVICES[name]
-    assert service["read_only"] is True
-    assert service["cap_drop"] == ["ALL"] and service.get("cap_add", []) == MAY_HAVE.get(name, [])
-    assert service["security_opt"] == ["no-new-privileges:true"]
-    assert "privileged" not in service and "network_mode" not in service
-    assert (service["user"].split(":")[0] == "0") == (name in MAY_BE_ROOT)
-    assert service["restart"] == "unless-stopped"
-    assert {"mem_limit", "cpus", "pids_limit"} <= set(service)
-    assert set(service["logging"]["options"]) == {"max-size", "max-file"}
-
-
-@pytest.mark.parametrize("name", SERVICES)
-def test_every_service_has_a_check_that_can_fail(name: str) -> None:
-    check = SERVICES[name]["healthcheck"]
-    text = " ".join(check["test"])
-    assert "127.0.0.1" in text or "redis-cli" in text
-    assert "|| true" not in text and "exit 0" not in text
-    assert check["retries"] and check["timeout"]
-
-
-@pytest.mark.parametrize("name", SERVICES)
-def test_every_image_is_pinned_in_one_place(name: str) -> None:
-    image = SERVICES[name]["image"]
-    if image in BUILT:
-        assert "PYTHON_TAG" in SERVICES[name]["build"]["args"]
-    else:
-        variable = re.fullmatch(r"\$\{([A-Z_]+_IMAGE)\}", image)
-        assert variable, f"{image} is not taken from versions.env"
-        assert re.fullmatch(r"[a-z0-9./_-]+:v?\d+\.\d+(\.\d+)?(-[a-z]+)?", VERSIONS[variable[1]])
-
-
-def test_no_version_is_pinned_for_nothing() -> None:
-    text = "".join((ROOT / "compose" / f"{name}.yaml").read_text() for name in FILES)
-    assert [name for name in VERSIONS if f"${{{name}}}" not in text] == []
-
-
-@pytest.mark.parametrize("name", SERVICES)
-def test_ports_are_on_loopback_and_set_by_vitals_yaml(name: str) -> None:
-    published = SERVICES[name].get("ports", [])
-    if name in DATABASES:
-        assert published == []
-    else:
-        variable = f"{name.upper().replace('-', '_')}_PORT"
-        assert name in settings.PORTS
-        assert [re.sub(r"\d+$", "N", port) for port in published] == [f"127.0.0.1:${{{variable}}}:N"]
-
-
-def test_only_those_who_need_the_databases_reach_them() -> None:
-    assert {name for name, s in SERVICES.items() if "data" in s["networks"]} == {
-        "postgres", "redis", "postgres-exporter", "redis-exporter", "demo"}
-    assert FILES["demo"]["networks"]["data"] == {"internal": True}
-    assert all(SERVICES[name]["networks"] == ["data"] for name in DATABASES)
-
-
-def test_every_password_is_a_file() -> None:
-    declared = {**FILES["compose"]["secrets"], **FILES["demo"]["secrets"]}
-    assert {Path(s["file"]).name for s in declared.values()} == set(declared)
-    made = set(secrets.SECRETS) | {"redis.conf", "redis-exporter.json"}
-    assert set(declared) <= made
-    for name, service in SERVICES.items():
-        assert set(service.get("secrets", [])) <= set(declared), name
-        for key, value in service.get("environment", {}).items():
-            if "PASS" in key:
-                assert value.startswith("/run/secrets/") and key.endswith(("_FILE", "__FILE"))
-
-
-def test_what_is_mounted_exists() -> None:
-    for file in FILES.values():
-        for name, service in file["services"].items():
-            for volume in service.get("volumes", []):
-                source = volume.split(":")[0]
-                if source.startswith(".."):
-                    assert (ROOT / "compose" / source).resolve().exists(), f"{name}: {source}"
-                elif not source.startswith(("/", "$")):
-                    assert source in file["volumes"], f"{name}: {source}"
-
-
-def test_the_host_is_mounted_read_only() -> None:
-    for name, service in SERVICES.items():
-        for volume in service.get("volumes", []):
-            if volume.startswith("/"):
-                assert volume.endswith(":ro"), name
-
-
-def test_compose_gets_every_variable_it_uses(configured: Configured) -> None:
-    used = {name for file in ("compose", "demo") for name in re.findall(
-        r"(?<!\$)\$\{([A-Z_]+)", (ROOT / "compose" / f"{file}.yaml").read_text())}
-    assert used <= set(Compose(configured())._environment())
-
-
-def test_stacks_with_their_own_state_are_projects_of_their_own(configured: Configured, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = Compose(configured()).project
-    monkeypatch.setenv("VITALS_STATE", str(ROOT / ".vitals"))
-    assert Compose(configured()).project == "agent-vitals" != first
-
-
-def test_secrets_of_containers_are_open_files_in_a_closed_folder(configured: Configured) -> None:
-    compose = Compose(configured())
-    compose._secrets()
-    folder = compose.home / "secrets"
-    assert stat.S_IMODE(folder.stat().st_mode) == stat.S_IMODE(compose.home.stat().st_mode) == 0o700
-    assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o644}
-    inode = (folder / "redis.conf").stat().st_ino
-    compose._secrets()
-    assert (folder / "redis.conf").stat().st_ino == inode  # a mounted file is followed by its inode
-
-
-def test_grafana_is_provisioned_with_what_dashboards_and_links_expect() -> None:
-    sources = yaml.safe_load((ROOT / "grafana/provisioning/datasources/vitals.yaml").read_text())["datasources"]
-    assert {s["uid"]: s["type"] for s in sources} == {"prometheus": "prometheus", "alertmanager": "alertmanager"}
-    [provider] = yaml.safe_load((ROOT / "grafana/provisioning/dashboards/vitals.yaml").read_text())["providers"]
-    grafana = SERVICES["grafana"]
-    assert f"../grafana/dashboards:{provider['options']['path']}:ro" in grafana["volumes"]
-    home = Path(grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
-    assert (ROOT / "grafana/dashboards" / home.name).exists() and str(home.parent) == provider["options"]["path"]
 
 
 # --- bootstrap --------------------------------------------------------------------------------------------

@@ -7,10 +7,13 @@ holds the house style, `grafana` what Grafana itself wants.
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vitals.recording import Profiles
 from vitals.settings import Settings
+
+if TYPE_CHECKING:
+    from vitals.dashboards.grafana import Board
 
 BOARDS = ("overview", "system_health", "ai_performance", "business", "cost", "slo")
 
@@ -22,5 +25,21 @@ def models(settings: Settings, profiles: Profiles) -> dict[str, dict[str, Any]]:
     """
     from vitals.dashboards import grafana  # with grafanalib, needed only here
 
-    boards = [importlib.import_module(f"vitals.dashboards.{name}").BOARD for name in BOARDS]
+    boards = _boards()
     return {board.uid: grafana.model(board, boards) for board in boards}
+
+
+def audiences() -> dict[str, str]:
+    """uid → the folder under grafana/dashboards/ of those who open it."""
+    return {board.uid: board.audience for board in _boards()}
+
+
+def provisioning() -> dict[str, Any]:
+    """How Grafana is told of these folders."""
+    from vitals.dashboards import grafana
+
+    return grafana.providers()
+
+
+def _boards() -> list[Board]:
+    return [importlib.import_module(f"vitals.dashboards.{name}").BOARD for name in BOARDS]

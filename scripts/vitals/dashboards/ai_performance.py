@@ -22,6 +22,7 @@ BOARD = Board(
     "vitals-ai-performance", "Agent Vitals: AI Performance",
     "Agents, workflows, models, retrieval, tools, guardrails and the gateway.",
     variables=(Variable("agents_of", "Heatmap of", 'label_values(job_le:agent_latency_seconds_bucket:rate5m{job=~"$job"}, job)', many=False),),
+    audience="engineering",
     rows=(
         row(
             "Now",

@@ -36,6 +36,7 @@ BOARD = Board(
     variables=(Variable("answers_of", "Answers of", 'label_values(job_le:response_latency_seconds_bucket:rate5m{job=~"$job"}, job)', many=False),
                Variable("content_of", "Content of", 'label_values(job_le:content_score_bucket:rate5m{job=~"$job"}, job)', many=False)),
     since="now-24h",
+    audience="business",
     rows=(
         row(
             "Conversations",

@@ -23,6 +23,7 @@ BOARD = Board(
     "vitals-cost", "Agent Vitals: Cost",
     "Model and tool spend by app, model and tenant; budgets; cost of one conversation; tokens without a price.",
     since="now-24h",
+    audience="business",
     rows=(
         row(
             "Spend",

@@ -49,6 +49,10 @@ class Variable:
     hidden: bool = False
 
 
+# Folder under grafana/dashboards/ → its title in Grafana.
+AUDIENCES = {"on-call": "On call", "engineering": "AI engineering", "business": "Business"}
+
+
 @dataclass(frozen=True)
 class Board:
     """One dashboard as data."""
@@ -59,6 +63,7 @@ class Board:
     rows: tuple[Row, ...]
     variables: tuple[Variable, ...] = ()
     since: str = "now-6h"
+    audience: str = "on-call"  # who opens it: one of AUDIENCES
 
 
 JOB = Variable("job", "App", APPS)
@@ -77,6 +82,17 @@ def model(board: Board, all_boards: list[Board]) -> Json:
                                tooltip=other.text, includeVars=True, keepTime=True, icon="dashboard")
                for other in all_boards if other.uid != board.uid])
     return normalise(json.loads(json.dumps(dashboard.to_json_data(), cls=DashboardEncoder)))
+
+
+def providers() -> Json:
+    """Grafana's provisioning of dashboards: a folder for each audience, its uid as stable as its name."""
+    return {"apiVersion": 1, "providers": [
+        {"name": f"vitals-{name}", "orgId": 1, "folder": title, "folderUid": f"vitals-{name}", "type": "file",
+         "disableDeletion": True,
+         "allowUiUpdates": False,  # they are generated; a changed copy is saved under another name
+         "updateIntervalSeconds": 30,
+         "options": {"path": f"/var/lib/grafana/dashboards/{name}", "foldersFromFilesStructure": False}}
+        for name, title in AUDIENCES.items()]}
 
 
 def _source() -> g.Template:
