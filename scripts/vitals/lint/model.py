@@ -19,6 +19,9 @@ class Place:
     column: int
 
 
+Extent = tuple[Place, Place]  # from the first character to the last
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
     """A string of an input file, such as an expression or an annotation, that still knows where it stands."""
@@ -46,6 +49,7 @@ class Rule:
     labels: dict[str, Text] = field(default_factory=dict)
     annotations: dict[str, Text] = field(default_factory=dict)
     keys: dict[str, Place] = field(default_factory=dict)  # where `for`, `labels`, … stand
+    extent: Extent | None = field(default=None, repr=False)
 
     @property
     def place(self) -> Place:
@@ -62,6 +66,7 @@ class Group:
     rules: list[Rule] = field(default_factory=list, repr=False)
     labels: dict[str, Text] = field(default_factory=dict)  # given to every rule (Prometheus 3)
     offset: float | None = None  # `query_offset`, seconds
+    extent: Extent | None = field(default=None, repr=False)
 
 
 @dataclass(slots=True)
@@ -89,6 +94,7 @@ class Panel:
     grid: tuple[int, int, int, int] | None = None  # x, y, w, h
     collapsed: bool = False  # stands in a collapsed row
     model: dict = field(default_factory=dict, repr=False)  # as in the file
+    extent: Extent | None = field(default=None, repr=False)
 
 
 @dataclass(slots=True)
@@ -98,6 +104,7 @@ class Dashboard:
     panels: list[Panel] = field(default_factory=list, repr=False)
     variables: dict[str, dict] = field(default_factory=dict)  # name → as in the file
     model: dict = field(default_factory=dict, repr=False)
+    extent: Extent | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +127,7 @@ class Source:
     dashboards: list[Dashboard] = field(default_factory=list)
     tests: list[AlertTest] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)  # what the reader saw: unknown keys, bad durations
+    skipped: list[tuple[Place, str]] = field(default_factory=list)  # what is not analysed, and why
 
 
 @dataclass(frozen=True, slots=True)
