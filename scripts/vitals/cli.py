@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vitals.errors import VitalsError
+from vitals.lint.command import lint
 
 if TYPE_CHECKING:
     from vitals.engines import Engine
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 def cli(ctx: click.Context, config: Path | None) -> None:
     """Agent Vitals: monitoring for AI-agent applications."""
     ctx.obj = config
+
+
+cli.add_command(lint)
 
 
 @cli.command()

@@ -315,7 +315,7 @@ def _documents(origin: Origin, parser: CParser) -> Iterator[tuple[Any, Spot]]:
             for other in reversed(value) if isinstance(value, Seq) else [value]:
                 if isinstance(other, Map):
                     budget.spend(len(other), origin, start)
-                    _merge(current, other)
+                    _merge(current, other)  # type: ignore[arg-type]
             key = None
         elif type(current) is Map and key is not None:
             current[key] = value
