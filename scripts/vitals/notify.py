@@ -43,6 +43,9 @@ def alertmanager(settings: Settings, engine: EngineName = "native") -> dict[str,
             # An app that is down or gone has no other news.
             {"source_matchers": ['alertname=~"ServiceDown|ServiceMissing"'],
              "target_matchers": ['alertname!~"ServiceDown|ServiceMissing"'], "equal": ["job"]},
+            # A part of the stack that cannot be scraped fails its probe as well.
+            {"source_matchers": ['alertname="StackTargetDown"'], "target_matchers": ['area="probes"'],
+             "equal": ["job"]},
             # The worse news of one area of one job hides the lesser.
             {"source_matchers": ['severity="critical"'], "target_matchers": ['severity=~"warning|info"'],
              "equal": ["job", "area", "instance"]},

@@ -38,6 +38,7 @@ APP_INFO = "job:app:info"
 PRICE = "model_type:llm_price_usd_per_token:info"
 PRICES_AS_OF = "vitals:prices_as_of_seconds:info"
 EXPECTED = "job:app:expected"
+PROBE = "probe"  # the profile of probes, whichever app they are made to
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,9 @@ def missing_signals(threshold: Threshold, profile: Profile) -> list[str]:
 
 def feeds(profile: Profile) -> set[str]:
     """The signals a profile feeds, with those worked out from them."""
-    fed = {*profile.signals, "availability"}
+    fed = {*profile.signals}
+    if profile.kind != "probe":  # whether a probe was made says nothing of the app
+        fed.add("availability")
     if "llm_tokens" in fed and "llm_cost_usd" not in fed and profile.priced:
         fed |= {"llm_cost_usd", "llm_unpriced_tokens"}
     return fed
@@ -250,7 +253,13 @@ class _Builder:
             if by != signal.labels:
                 self.record(series(by, signal.name, operation), q.agg(signal.agg, ("job", *by), detail))
         for by in self.levels(signal.name, signal.windows):
-            self._window(by, signal.name)
+            (self._averages if operation == "current" else self._window)(by, signal.name)
+
+    def _averages(self, by: By, name: str) -> None:
+        """A gauge's averages over the long windows."""
+        for window in WINDOWS:
+            self.windows.append(Rule(series(by, name, f"avg{window}"),
+                                     f"avg_over_time({self.read(series(by, name, 'current'))}[{window}])", self.tags))
 
     def _window(self, by: By, name: str) -> None:
         """Increases over the long windows, summed from the headline rate (one sample each interval)."""
@@ -294,11 +303,9 @@ class _Builder:
     # --- worked out from signals
 
     def availability(self) -> None:
-        name = series(JOB, "availability", "current")
-        self.record(name, q.agg("avg", ("job",), f"up{{{self.here}}}"))
-        for window in WINDOWS:
-            self.windows.append(Rule(series(JOB, "availability", f"avg{window}"),
-                                     f"avg_over_time({self.read(name)}[{window}])", self.tags))
+        if "availability" in self.fed:
+            self.record(series(JOB, "availability", "current"), q.agg("avg", ("job",), f"up{{{self.here}}}"))
+            self._averages(JOB, "availability")
 
     def cost(self) -> None:
         """Tokens × price where the app counts tokens and not dollars; tokens without a price are counted."""
@@ -446,8 +453,8 @@ def limits(settings: Settings, profiles: Profiles) -> Limits:
     for name, (profile, source) in profiles.items():
         found: dict[str, Decimal] = {}
         for threshold in THRESHOLDS.values():
-            if missing_signals(threshold, profile):
-                continue
+            if missing_signals(threshold, profile) or profile.kind == "probe" and not threshold.needs:
+                continue  # what every app may have is recorded by the app's own profile
             if threshold.name in settings.file.thresholds:
                 value, where, at = settings.file.thresholds[threshold.name], document, ("thresholds", threshold.name)
             elif threshold.name in profile.thresholds:
@@ -461,17 +468,22 @@ def limits(settings: Settings, profiles: Profiles) -> Limits:
         by_profile[name] = found
     by_job = {}
     for i, app in enumerate(settings.apps):
-        _check_app(i, app, profiles[app.profile][0], document)
+        _check_app(i, app, profiles, document)
         if app.thresholds:
             by_job[app.job] = dict(app.thresholds)
     return Limits(by_profile, by_job)
 
 
-def _check_app(i: int, app: App, profile: Profile, document: Document) -> None:
+def _check_app(i: int, app: App, profiles: Profiles, document: Document) -> None:
     for name, value in app.thresholds.items():
         where = ("apps", i, "thresholds", name)
         if name not in THRESHOLDS:
             raise document.error(where, "unknown threshold" + nearest(name, THRESHOLDS))
+        profile, probe = profiles[app.profile][0], profiles[PROBE][0]
+        if THRESHOLDS[name].needs and not missing_signals(THRESHOLDS[name], probe):
+            if not app.probes:
+                raise document.error(where, "limits nothing: the app has no probes")
+            profile = probe
         if missing := missing_signals(THRESHOLDS[name], profile):
             raise document.error(where, f"limits nothing: profile {profile.profile} feeds no {', '.join(missing)}")
         if THRESHOLDS[name].bound_of:

@@ -83,8 +83,9 @@ def stage(settings: Settings, engine: EngineName, into: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     own = settings.root / "prometheus" / "targets"
-    for file in sorted([*own.glob("*.yml"), *own.glob("*.json")]):
-        copy = prometheus / "targets" / file.name
+    for file in sorted(file for folder in (own, own / "probes") for kind in ("yml", "json")
+                       for file in folder.glob(f"*.{kind}")):
+        copy = prometheus / "targets" / file.relative_to(own)
         if copy.exists():
             raise VitalsError(f"{file}: this name is taken by the generated targets; rename the file")
         shutil.copyfile(file, copy)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from vitals.recording import Profiles
+from vitals.recording import PROBE, Profiles
 from vitals.settings import Settings, demo_jobs
 
 EngineName = Literal["native", "compose"]
 
 # Part → (profile, port inside its container). Native parts listen on the ports of vitals.yaml.
 STACK = {"prometheus": ("prometheus", 9090), "alertmanager": ("alertmanager", 9093)}
-EXPORTERS = {"node-exporter": ("node", 9100)}
+EXPORTERS = {"node-exporter": ("node", 9100), "blackbox-exporter": ("blackbox", 9115)}
 DEMO_EXPORTERS = {"postgres-exporter": ("postgres", 9187), "redis-exporter": ("redis", 9121)}
 COMPOSE_ONLY = {"cadvisor": ("cadvisor", 8080)}
 DEMO_PORT = 9400
 INBOX_PORT = 9095
+# The stack's own pages that are probed: part → (port inside its container, path).
+PAGES = {"prometheus": (9090, "/-/ready"), "alertmanager": (9093, "/-/ready"), "inbox": (INBOX_PORT, "/-/ready")}
+COMPOSE_PAGES = {"grafana": (3000, "/api/health")}
+# An address's scheme → module of exporters/blackbox/blackbox.yml.
+MODULES = {"http": "http_2xx", "https": "http_2xx", "tcp": "tcp_connect", "tls": "tls_connect"}
 
 # More than any app should expose; a target beyond it is refused whole, and ScrapeTooBig says so.
 LIMITS = {"sample_limit": 50_000, "label_limit": 64, "label_value_length_limit": 1024, "body_size_limit": "32MB"}
@@ -37,6 +43,17 @@ def prometheus(settings: Settings, engine: EngineName = "native") -> dict[str, A
             credentials = str(file) if engine == "native" else f"secrets/{app.job}"
             scrapes.append({"job_name": app.job, **LIMITS, "authorization": {"credentials_file": credentials},
                             "file_sd_configs": [{"files": [f"targets/authorized/{app.job}.yml"]}]})
+    scrapes.append({
+        "job_name": "probes", **LIMITS, "metrics_path": "/probe", "params": {"module": ["http_2xx"]},
+        "scrape_interval": "15s", "file_sd_configs": [{"files": ["targets/probes/*.yml"]}],
+        # instance is the address as its owner wrote it; what is asked may be another way to the same place.
+        "relabel_configs": [
+            {"source_labels": ["__param_target", "__address__"], "regex": ";(.+)", "target_label": "__param_target"},
+            {"source_labels": ["__address__"], "target_label": "instance"},
+            {"target_label": "__address__",
+             "replacement": address(settings, engine, "blackbox-exporter", EXPORTERS["blackbox-exporter"][1])},
+        ],
+    })
     return {
         "global": {"scrape_interval": "10s", "scrape_timeout": "9s", "evaluation_interval": "30s"},
         "rule_files": ["rules/*.yml"],
@@ -66,7 +83,33 @@ def targets(settings: Settings, profiles: Profiles, engine: EngineName) -> dict[
         ]
     for path, entry in _apps(settings, engine):
         files.setdefault(path, []).append(entry)
+    files["probes/vitals.yml"] = list(_probes(settings, profiles, engine))
     return files
+
+
+def _probes(settings: Settings, profiles: Profiles, engine: EngineName) -> Iterator[dict[str, Any]]:
+    """Who is asked from outside: the stack's own pages, the demo's health pages, and what apps name."""
+    for part, (port, path) in {**PAGES, **(COMPOSE_PAGES if engine == "compose" else {})}.items():
+        yield _probe(part, f"http://{address(settings, engine, part, port)}{path}", engine)
+    if settings.demo:
+        demo = address(settings, engine, "demo", DEMO_PORT)
+        for job in demo_jobs(profiles):
+            yield _probe(job, f"http://{demo}/apps/{job}/health/live", engine)
+    for app in settings.apps:
+        for url in app.probes:
+            yield _probe(app.job, url, engine, app.team)
+
+
+def _probe(job: str, url: str, engine: EngineName, team: str | None = None) -> dict[str, Any]:
+    scheme, _, rest = url.partition("://")
+    target = url if scheme in ("http", "https") else rest
+    labels = {"job": job, "profile": PROBE, "__param_module": MODULES[scheme], **({"team": team} if team else {})}
+    host = re.split(r"[/?]", rest, maxsplit=1)[0]
+    if engine == "compose" and (inside := _from_inside(host)) != host:
+        # Its name stays: for the Host header, and for the certificate.
+        labels |= {"__param_target": target.replace(host, inside, 1),
+                   "__param_hostname": re.sub(r":\d+$", "", host).strip("[]")}
+    return {"targets": [target], "labels": labels}
 
 
 def _apps(settings: Settings, engine: EngineName) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -82,5 +125,5 @@ def _apps(settings: Settings, engine: EngineName) -> Iterator[tuple[str, dict[st
 
 def _from_inside(target: str) -> str:
     """The host's own loopback, as a container reaches it."""
-    host, _, port = target.rpartition(":")
-    return f"host.docker.internal:{port}" if host in ("127.0.0.1", "localhost", "[::1]") else target
+    found = re.fullmatch(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?", target)
+    return f"host.docker.internal{found[2] or ''}" if found else target

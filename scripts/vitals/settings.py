@@ -142,7 +142,7 @@ class Objective(Strict):
 class Profile(Strict):
     profile: Name
     title: str
-    kind: Literal["app", "exporter", "stack"] = "app"
+    kind: Literal["app", "exporter", "stack", "probe"] = "app"
     about: str
     priced: bool = True  # false: tokens cost nothing each (own hardware), so no cost is worked out
     signals: dict[str, Feed]
@@ -163,6 +163,7 @@ class App(Strict):
     metrics_path: str = Field(default="/metrics", pattern=r"^/[^\s]*$")
     scheme: Literal["http", "https"] = "http"
     bearer_token_file: Path | None = None
+    probes: list[str] = []  # addresses to ask from outside: http(s)://host/path, tcp://host:port, tls://host:port
     team: Name | None = None
     thresholds: dict[str, Number] = {}
     slos: dict[str, Objective | None] = {}  # null: none, though the profile has one
@@ -175,6 +176,30 @@ class App(Strict):
             if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}", target):
                 raise ValueError(f"{target!r} is not host:port (the path goes into metrics_path)")
         return targets
+
+    @field_validator("probes")
+    @classmethod
+    def _probes(cls, probes: list[str]) -> list[str]:
+        for i, probe in enumerate(probes):
+            _check_probe(probe)
+            if probe in probes[:i]:
+                raise ValueError(f"{probe!r} is given twice")
+        return probes
+
+
+def _check_probe(probe: str) -> None:
+    """An address becomes a label that everybody can read: no login belongs in it."""
+    found = re.fullmatch(r"(https?|tcp|tls)://([^/?#\s]+)([/?]\S*)?", probe)
+    if not found:
+        raise ValueError(f"{probe!r} is not http(s)://host/path, tcp://host:port or tls://host:port")
+    scheme, host, path = found.groups()
+    if "@" in host:
+        raise ValueError(f"{scheme}://…{host.rpartition('@')[2]}: no user and password in a probe's address; "
+                         "it becomes a label. Probe a page that needs none")
+    if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?", host) or "#" in probe:
+        raise ValueError(f"{probe!r} is not an address that can be asked")
+    if scheme in ("tcp", "tls") and (path or not re.search(r":[0-9]+$", host)):
+        raise ValueError(f"{probe!r} is not {scheme}://host:port")
 
 
 class Price(Strict):
@@ -248,8 +273,9 @@ class Links(Strict):
 
 PORTS: dict[str, int] = {
     "prometheus": 9090, "alertmanager": 9093, "grafana": 3000, "inbox": 9095, "demo": 9400,
-    "node-exporter": 9100, "postgres-exporter": 9187, "redis-exporter": 9121, "cadvisor": 8080,
-    "postgres": 15432, "redis": 16379, "kibana": 5601, "elasticsearch-exporter": 9114,
+    "node-exporter": 9100, "blackbox-exporter": 9115, "postgres-exporter": 9187, "redis-exporter": 9121,
+    "cadvisor": 8080, "postgres": 15432, "redis": 16379,
+    "kibana": 5601, "elasticsearch-exporter": 9114,
 }
 
 

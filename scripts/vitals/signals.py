@@ -92,6 +92,12 @@ def _bys(words: str) -> tuple[By, ...]:
 _SIGNALS = (
     # every target
     _s("availability", "gauge", "ratio", "share of the job's targets that answer their scrape", windows="", agg="avg", derived=True),
+    # probes, made for nothing else; instance is the address
+    _s("probe_success", "gauge", "ratio", "share of probes that get the answer they want", "instance", "instance", windows="instance", agg="avg"),
+    _s("probe_duration_seconds", "gauge", "seconds", "time that a probe takes", "instance", "instance", agg="max"),
+    _s("probe_phase_seconds", "gauge", "seconds", "time that an HTTP probe takes by phase (resolve, connect, tls, processing, transfer)", "instance phase", "instance phase", agg="max"),
+    _s("probe_http_code", "gauge", "code", "status code of an HTTP probe's last answer; 0: none came", "instance", "instance", agg="max"),
+    _s("probe_certificate_expires_seconds", "gauge", "timestamp", "when the first of a server's certificates expires (Unix time)", "instance", "instance", agg="min"),
     # HTTP
     _s("http_requests", "counter", "requests", "HTTP requests served", "endpoint code", "code, endpoint", windows=""),
     _s("http_latency_seconds", "histogram", "seconds", "time to serve an HTTP request", "endpoint", "endpoint"),
@@ -276,6 +282,9 @@ def _t(name: str, unit: str, text: str, needs: str, default: str | None = None, 
 _THRESHOLDS = (
     _t("availability_target", "ratio", "share of time the app should answer", "availability", "0.995"),
     _t("availability_min", "ratio", "share of a day the app must answer", "availability", "0.99"),
+    _t("probe_duration_seconds", "seconds", "time that a probe takes", "probe_duration_seconds", "2"),
+    _t("probe_certificate_seconds", "seconds", "time until a certificate expires, to look at", "probe_certificate_expires_seconds", "1814400"),
+    _t("probe_certificate_seconds_critical", "seconds", "time until a certificate expires that wakes someone", "probe_certificate_expires_seconds", "604800"),
     _t("http_error_ratio", "ratio", "5xx share that wakes someone", "http_requests", "0.05"),
     _t("http_error_ratio_elevated", "ratio", "5xx share to look at this day", "http_requests", "0.01"),
     _t("http_error_ratio_target", "ratio", "5xx share promised", "http_requests"),

@@ -31,7 +31,7 @@ class Case:
 
 
 CASES = [
-    Case("process-killed", "vllm", 2.5, "ServiceDown", "vllm"),
+    Case("process-killed", "vllm", 2.5, "ServiceDown", "vllm", others=("ProbeFailed",)),
     Case("redis-down", "redis", 2.5, "RedisDown", "redis", others=("ExporterDown",)),
     Case("llm-outage", "artisan-hub", 5, "LlmErrorsHigh", "artisan-hub", rise=120,
          others=("LlmFailuresHigh", "AgentFailuresHigh", "HttpErrorsHigh", "HttpErrorsElevated")),

@@ -22,6 +22,16 @@ VITALS = {
         ["apps.0.metric_path", "did you mean 'metrics_path'"]),
     "app without a target": ("apps:\n  - {job: a, profile: litellm, targets: []}\n", 2, ["apps.0.targets"]),
     "target with a path": ("apps:\n  - {job: a, profile: litellm, targets: ['h:1/metrics']}\n", 2, ["host:port", "metrics_path"]),
+    "probe without a scheme": (
+        "apps:\n  - {job: a, profile: litellm, targets: ['h:1'], probes: [example.com/health]}\n", 2, ["apps.0.probes", "http(s)://host"]),
+    "probe with a password": (
+        "apps:\n  - {job: a, profile: litellm, targets: ['h:1'], probes: ['https://me:secret@h/']}\n", 2, ["no user and password", "https://…h"]),
+    "tcp probe without a port": (
+        "apps:\n  - {job: a, profile: litellm, targets: ['h:1'], probes: ['tcp://h']}\n", 2, ["tcp://host:port"]),
+    "probe given twice": (
+        "apps:\n  - {job: a, profile: litellm, targets: ['h:1'], probes: ['http://h', 'http://h']}\n", 2, ["twice"]),
+    "a probe's limit without probes": (
+        "apps:\n  - {job: a, profile: litellm, targets: ['h:1'], thresholds: {probe_duration_seconds: 1}}\n", 2, ["no probes"]),
     "job name with spaces": ("apps:\n  - {job: my app, profile: litellm, targets: ['h:1']}\n", 2, ["apps.0.job"]),
     "job given twice": (
         "apps:\n  - {job: a, profile: litellm, targets: ['h:1']}\n  - {job: a, profile: vllm, targets: ['h:2']}\n", 3,

@@ -152,6 +152,10 @@ def line_problems(panel: Json, target: Json) -> Iterator[str]:
             yield f"the {line} is not drawn as one"
 
 
+# What belongs to no app is shown whichever apps are chosen.
+NO_APPS = 'unless on (job) job:app:info{kind="app"}'
+
+
 def query_problems(expr: str, legend: str, truth: Truth) -> Iterator[str]:
     node = parser.parse(expr)
     recorded = set().union(*truth.by_profile.values())
@@ -160,7 +164,7 @@ def query_problems(expr: str, legend: str, truth: Truth) -> Iterator[str]:
     if not any(coverage.answers(expr, names) for names in truth.by_profile.values()):
         yield f"no profile can answer {expr}"
     for selector in selectors(node):
-        if selector.name.startswith("job") and not chosen(selector, truth):
+        if selector.name.startswith("job") and NO_APPS not in expr and not chosen(selector, truth):
             yield f"{selector.name} is not filtered by $job, or by $exporter where exporters feed it"
     if extra := set(re.findall(r"\{\{(\w+)\}\}", legend)) - labels(node):
         yield f"shows {', '.join(sorted(extra))}, which the result of {expr} does not have"
@@ -179,7 +183,7 @@ def chosen(selector: Any, truth: Truth) -> bool:
     if selector.name == recording.APP_INFO and ("kind", "app") in matchers:
         return True  # "all apps", whichever are chosen
     kinds = truth.kinds.get(selector.name, set())
-    return ("job", "$job") in matchers and "app" in kinds or ("job", "$exporter") in matchers and bool(kinds - {"app"})
+    return ("job", "$job") in matchers and bool(kinds & {"app", "probe"}) or ("job", "$exporter") in matchers and bool(kinds - {"app"})
 
 
 def labels(node: Any) -> set[str]:

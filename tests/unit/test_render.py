@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from vitals import render, settings
+from vitals import recording, render, settings
 from vitals.errors import VitalsError
 
 Load = Callable[..., settings.Settings]
@@ -132,3 +132,56 @@ alerts: {LlmQueueLong: {enabled: false}}
     assert 'unless on (job) job:app:info{job="toy"}' in rules[0]["expr"]
     assert "LlmQueueLong" not in {r["alert"] for r in files["alerts-llm"]["groups"][0]["rules"]}
 
+
+
+PROBED = """
+demo: false
+apps:
+  - job: shop
+    profile: litellm
+    targets: ["shop.example:4000"]
+    team: sales
+    probes: ["https://shop.example/health?deep=1", "http://localhost:8000/", "tcp://127.0.0.1:5432", "tls://shop.example:993"]
+    thresholds: {probe_duration_seconds: 0.5}
+"""
+
+
+def test_probes_are_asked_of_the_exporter_under_their_own_address(configured: Load, tmp_path: Path) -> None:
+    loaded = configured(PROBED)
+    for engine in ("native", "compose"):
+        into = tmp_path / engine
+        render.stage(loaded, engine, into)
+        asked = yaml.safe_load((into / "prometheus/targets/probes/vitals.yml").read_text())
+        mine = {t["targets"][0]: t["labels"] for t in asked if t["labels"]["job"] == "shop"}
+        assert {address: labels["__param_module"] for address, labels in mine.items()} == {
+            "https://shop.example/health?deep=1": "http_2xx", "http://localhost:8000/": "http_2xx",
+            "127.0.0.1:5432": "tcp_connect", "shop.example:993": "tls_connect"}
+        assert {(labels["profile"], labels["team"]) for labels in mine.values()} == {("probe", "sales")}
+        elsewhere = {address: (labels["__param_target"], labels["__param_hostname"])
+                     for address, labels in mine.items() if "__param_target" in labels}
+        assert elsewhere == ({} if engine == "native" else {
+            "http://localhost:8000/": ("http://host.docker.internal:8000/", "localhost"),
+            "127.0.0.1:5432": ("host.docker.internal:5432", "127.0.0.1")})
+        pages = {t["labels"]["job"] for t in asked} - {"shop"}
+        assert pages == {"prometheus", "alertmanager", "inbox"} | ({"grafana"} if engine == "compose" else set())
+        config = yaml.safe_load((into / "prometheus/prometheus.yml").read_text())
+        [job] = [s for s in config["scrape_configs"] if s["job_name"] == "probes"]
+        assert job["relabel_configs"][-1]["replacement"] == (
+            "127.0.0.1:9115" if engine == "native" else "blackbox-exporter:9115")
+
+
+def test_an_apps_own_limit_for_its_probes(configured: Load) -> None:
+    loaded = configured(PROBED)
+    files = recording.groups(loaded, settings.load_profiles(loaded))
+    name = "job:probe_duration_seconds:threshold"
+    assert [(r.labels["job"], r.expr) for g in files["apps"] for r in g.rules if r.record == name] == [("shop", "vector(0.5)")]
+    assert any(r.record == name and 'job!~"shop"' in r.expr for g in files["profile-probe"] for r in g.rules)
+
+
+def test_a_probe_adds_nothing_that_an_apps_own_profile_records(configured: Load) -> None:
+    """Two profiles of one job: a limit or an availability of both would be two series where one is wanted."""
+    loaded = configured("")
+    files = recording.groups(loaded, settings.load_profiles(loaded))
+    probe = {r.record for name in ("profile-probe", "windows-probe") for g in files[name] for r in g.rules}
+    app = {r.record for name in ("profile-artisan-hub", "windows-artisan-hub") for g in files[name] for r in g.rules}
+    assert probe & app == {recording.APP_INFO}

@@ -10,8 +10,8 @@ from vitals import signals
 from vitals.settings import Severity
 from vitals.signals import threshold_series
 
-AREAS = ("api", "agents", "llm", "rag", "tools", "integrations", "conversations", "quality", "business", "cost",
-         "security", "cache", "process", "host", "containers", "postgres", "redis", "slo", "stack")
+AREAS = ("api", "probes", "agents", "llm", "rag", "tools", "integrations", "conversations", "quality", "business",
+         "cost", "security", "cache", "process", "host", "containers", "postgres", "redis", "slo", "stack")
 
 Unit = Literal["ratio", "seconds", "usd", "bytes", "score", "count", "per_second", "none"]
 

@@ -6,7 +6,7 @@ from vitals.alerts import Alert, floor, over, reaches, under
 ALERTS = [
     Alert(
         "ServiceDown", "critical", "1m",
-        'up == 0\nand on (job) job:app:info{kind="app"}',
+        'up == 0\nand on (job, profile) job:app:info{kind="app"}',
         summary="{{ $labels.job }} does not answer on {{ $labels.instance }}",
         description="Prometheus has not been able to scrape {{ $labels.instance }} of {{ $labels.job }} for a minute.",
         means="An application's process is gone, hangs, or cannot be reached. Its users most likely see errors.",
@@ -29,10 +29,13 @@ ALERTS = [
     Alert(
         "AvailabilityLow", "warning", "5m",
         # Of an app that is new, one missed scrape would be half of its day.
-        under("job:availability:avg24h", "availability_min") + '\nand on (job) job:app:info{kind="app"} offset 6h',
+        under("(job:probe_success:avg24h and on (job) job:probe_success:current offset 6h\n"
+              "or on (job) job:availability:avg24h)", "availability_min")
+        + '\nand on (job) job:app:info{kind="app"} offset 6h',
         unit="ratio", limit="availability_min",
         summary="{{ $labels.job }} was reachable only {value} of the last day",
-        description="{{ $labels.job }} answered {value} of its scrapes in 24 hours; the limit is {limit}.",
+        description="{{ $labels.job }} answered {value} of its probes (of its scrapes, where it has none) in 24 hours; "
+                    "the limit is {limit}.",
         means="Short outages added up. Each may have been too short for ServiceDown.",
         do=("When was it down? See Availability on System Health.", "Look for restarts at those times.",
             "Compare with deployments and with the host's memory."),

@@ -13,7 +13,7 @@ ALERTS = [
     ),
     Alert(
         "ExporterDown", "warning", "2m",
-        'up == 0\nand on (job) job:app:info{kind="exporter"}',
+        'up == 0\nand on (job, profile) job:app:info{kind="exporter"}',
         dashboard="system-health",
         summary="Exporter {{ $labels.job }} does not answer on {{ $labels.instance }}",
         description="Prometheus cannot scrape {{ $labels.instance }} of {{ $labels.job }}; what it watches is unseen.",
@@ -22,7 +22,7 @@ ALERTS = [
     ),
     Alert(
         "StackTargetDown", "critical", "2m",
-        'up == 0\nand on (job) job:app:info{kind="stack"}',
+        'up == 0\nand on (job, profile) job:app:info{kind="stack"}',
         dashboard="system-health",
         summary="{{ $labels.job }} on {{ $labels.instance }} does not answer",
         description="Prometheus cannot scrape {{ $labels.job }} on {{ $labels.instance }}, a part of the monitoring itself.",

@@ -22,7 +22,7 @@ from vitals.dashboards.panels import Json, Row
 SCHEMA_VERSION = 42
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 APPS = 'label_values(job:app:info{kind="app"}, job)'
-EXPORTERS = 'label_values(job:app:info{kind!="app"}, job)'
+EXPORTERS = 'label_values(job:app:info{kind=~"exporter|stack"}, job)'
 
 _DASHBOARD = ("annotations", "description", "editable", "graphTooltip", "links", "panels", "refresh", "schemaVersion",
               "tags", "templating", "time", "timepicker", "timezone", "title", "uid", "version")

@@ -166,6 +166,7 @@ class Native:
             "alertmanager": page("alertmanager", "/-/ready"),
             "inbox": page("inbox", "/-/ready"),
             "node-exporter": page("node-exporter", "/"),
+            "blackbox-exporter": page("blackbox-exporter", "/-/healthy"),
         }
         if self.settings.demo:
             found |= {
@@ -207,6 +208,10 @@ class Native:
                 str(programs["node_exporter"]), f"@{root}/exporters/node/flags",
                 f"--web.listen-address={listen('node-exporter')}",
             ], ready["node-exporter"]),
+            Part("blackbox-exporter", [
+                str(programs["blackbox_exporter"]), f"--config.file={root}/exporters/blackbox/blackbox.yml",
+                f"--web.listen-address={listen('blackbox-exporter')}",
+            ], ready["blackbox-exporter"]),
         ]
         if self.settings.demo:
             found += [

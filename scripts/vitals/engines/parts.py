@@ -43,8 +43,9 @@ GROUPS = {
     "tools": Group("forky", ("promtool", "prometheus-alertmanager"), {
         "promtool": "usr/bin/promtool", "amtool": "usr/bin/amtool",
         "alertmanager": "usr/bin/prometheus-alertmanager"}),
-    "servers": Group("forky", ("prometheus", "prometheus-node-exporter"), {
-        "prometheus": "usr/bin/prometheus", "node_exporter": "usr/bin/prometheus-node-exporter"}),
+    "servers": Group("forky", ("prometheus", "prometheus-node-exporter", "prometheus-blackbox-exporter"), {
+        "prometheus": "usr/bin/prometheus", "node_exporter": "usr/bin/prometheus-node-exporter",
+        "blackbox_exporter": "usr/bin/prometheus-blackbox-exporter"}),
     "exporters": Group("forky", ("prometheus-postgres-exporter", "prometheus-redis-exporter"), {
         "postgres_exporter": "usr/bin/prometheus-postgres-exporter",
         "redis_exporter": "usr/bin/prometheus-redis-exporter"}),
@@ -65,8 +66,9 @@ GROUPS = {
 # Versions that this project was tried with. A mirror moves on: another one is used, and said.
 TRIED = {
     ("forky", "prometheus"): "3.5", ("forky", "promtool"): "3.5", ("forky", "prometheus-alertmanager"): "0.33",
-    ("forky", "prometheus-node-exporter"): "1.11", ("forky", "prometheus-postgres-exporter"): "0.19",
-    ("forky", "prometheus-redis-exporter"): "1.86", ("forky", "docker-compose"): "2.40",
+    ("forky", "prometheus-node-exporter"): "1.11", ("forky", "prometheus-blackbox-exporter"): "0.28",
+    ("forky", "prometheus-postgres-exporter"): "0.19", ("forky", "prometheus-redis-exporter"): "1.86",
+    ("forky", "docker-compose"): "2.40",
     ("bookworm", "postgresql-15"): "15", ("bookworm", "redis-server"): "7.0",
 }
 
