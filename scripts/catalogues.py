@@ -32,24 +32,27 @@ PORT = 19870
 
 
 def main() -> None:
+    """Arguments: the catalogues to make (none: all), and saved pages as ``node_exporter=page.txt``.
+
+    Node exporter's source has the page of its own end-to-end test (collector/fixtures/e2e-output.txt), which shows
+    hardware that a machine hardly has.
+    """
+    saved = dict(word.split("=", 1) for word in sys.argv[1:] if "=" in word)
+    wanted = [word for word in sys.argv[1:] if "=" not in word] or list(MAKERS)
     settings = load()
     with tempfile.TemporaryDirectory(prefix="catalogues-") as folder:
-        for name, pages in MAKERS.items():
-            if sys.argv[1:] and name not in sys.argv[1]:
-                continue
+        for name in wanted:
             work = Path(folder) / name
             work.mkdir()
-            found, versions = [], []
-            for suite in SUITES if not sys.argv[2:] else sys.argv[2:]:
-                try:
-                    root = parts.fetch(settings, [PACKAGES[name]], suite)
-                except parts.VitalsError as err:
-                    print(f"{name}: not in {suite}: {err}", file=sys.stderr)
-                    continue
-                versions.append(version(root / f"usr/bin/{PACKAGES[name]}"))
-                found += pages(settings, root / f"usr/bin/{PACKAGES[name]}", work)
+            found = [Path(saved[name]).read_bytes()] if name in saved else []
+            versions = []
+            for suite in SUITES:
+                root = parts.fetch(settings, [PACKAGES[name]], suite)
+                program = root / "usr/bin" / PACKAGES[name]
+                versions.append(version(program))
+                found += MAKERS[name](settings, program, work)
             bundle = bundled.load(name)
-            bundle.title = f"{name} {', '.join(dict.fromkeys(versions))}; made by scripts/catalogues.py"
+            bundle.title = f"{name} {', '.join(dict.fromkeys(versions))}, made by scripts/catalogues.py"
             seen: dict[str, bundled.Known] = {}
             for one in found:
                 merge(seen, one)
@@ -59,18 +62,23 @@ def main() -> None:
             print(f"{name}: {len(seen)} seen, {len(bundle.metrics)} known", file=sys.stderr)
 
 
-def merge(seen: dict[str, bundled.Known], found: page.Page) -> None:
-    """Adds a page's metrics; a metric whose series differ in labels has all of them."""
+def merge(seen: dict[str, bundled.Known], body: bytes) -> None:
+    """Adds a page's metrics; a metric whose series differ in labels has all of them, empty ones too."""
+    found = page.parse(body, None, "a page")
+    written: dict[str, set[str]] = {}
+    for name, inside in re.findall(r"^(\w+)\{(.*)\} ", body.decode(), re.MULTILINE):
+        metric = found.by_sample[name]
+        written.setdefault(metric.name, set()).update(re.findall(r'(?:^|,)(\w+)="(?:[^"\\]|\\.)*"', inside))
     for metric in found.metrics.values():
         names = {metric.name} if metric.type in ("histogram", "summary") or not metric.seen else metric.seen
         for name in names:
             known = seen.setdefault(name, bundled.Known(metric.type))
             if metric.series:
-                known.labels = (known.labels or frozenset()) | (metric.labels.keys() - {"quantile"})
+                known.labels = (known.labels or frozenset()) | (written.get(metric.name, set()) - {"quantile", "le"})
             known.buckets = known.buckets or tuple(format(bound, "f") for bound in sorted(metric.bounds))
 
 
-def node(settings: Settings, program: Path, work: Path) -> Iterator[page.Page]:
+def node(settings: Settings, program: Path, work: Path) -> Iterator[bytes]:
     known = subprocess.run([program, "--help"], capture_output=True, text=True)
     flags = sorted(set(re.findall(r"--(?:\[no-\])?(collector\.[a-z0-9_-]+) +", known.stdout + known.stderr)))
     (work / "text").mkdir(exist_ok=True)
@@ -80,7 +88,7 @@ def node(settings: Settings, program: Path, work: Path) -> Iterator[page.Page]:
         yield scrape()
 
 
-def prometheus(settings: Settings, program: Path, work: Path) -> Iterator[page.Page]:
+def prometheus(settings: Settings, program: Path, work: Path) -> Iterator[bytes]:
     (work / "rules.yml").write_text("groups: [{name: a, rules: [{record: 'a:b', expr: up}, "
                                     "{alert: A, expr: up == 1}]}]\n")
     (work / "targets.json").write_text('[{"targets": ["127.0.0.1:%d"]}]' % PORT)
@@ -103,7 +111,7 @@ scrape_configs:
         yield scrape()
 
 
-def alertmanager(settings: Settings, program: Path, work: Path) -> Iterator[page.Page]:
+def alertmanager(settings: Settings, program: Path, work: Path) -> Iterator[bytes]:
     (work / "am.yml").write_text("route: {receiver: a, group_wait: 1s}\n"
                                  "receivers: [{name: a, webhook_configs: [{url: 'http://127.0.0.1:9/'}]}]\n")
     with running([program, f"--config.file={work}/am.yml", f"--web.listen-address=127.0.0.1:{PORT}",
@@ -116,7 +124,7 @@ def alertmanager(settings: Settings, program: Path, work: Path) -> Iterator[page
         yield scrape()
 
 
-def blackbox(settings: Settings, program: Path, work: Path) -> Iterator[page.Page]:
+def blackbox(settings: Settings, program: Path, work: Path) -> Iterator[bytes]:
     (work / "bb.yml").write_text("""
 modules:
   http: {prober: http, http: {preferred_ip_protocol: ip4}}
@@ -132,14 +140,14 @@ modules:
             yield scrape(f"/probe?module={module}&target={target}")
 
 
-def pushgateway(settings: Settings, program: Path, work: Path) -> Iterator[page.Page]:
+def pushgateway(settings: Settings, program: Path, work: Path) -> Iterator[bytes]:
     with running([program, f"--web.listen-address=127.0.0.1:{PORT}"]):
         scrape()
         post("/metrics/job/a", b"pushed_example 1\n")
         yield scrape()
 
 
-def mtail(settings: Settings, program: Path, work: Path) -> Iterator[page.Page]:
+def mtail(settings: Settings, program: Path, work: Path) -> Iterator[bytes]:
     (work / "progs").mkdir(exist_ok=True)
     (work / "progs/a.mtail").write_text("counter mtail_example_lines_total\n/$/ { mtail_example_lines_total++ }\n")
     (work / "a.log").write_text("a\n")
@@ -150,7 +158,7 @@ def mtail(settings: Settings, program: Path, work: Path) -> Iterator[page.Page]:
         yield scrape()
 
 
-def redis(settings: Settings, program: Path, work: Path) -> Iterator[page.Page]:
+def redis(settings: Settings, program: Path, work: Path) -> Iterator[bytes]:
     server = parts.programs(settings, ["databases"])["redis-server"]
     with ExitStack() as stack:
         env = parts.libraries(server)
@@ -164,6 +172,7 @@ def redis(settings: Settings, program: Path, work: Path) -> Iterator[page.Page]:
         from redis import Redis
         client = Redis(port=one, decode_responses=True)
         client.config_set("slowlog-log-slower-than", 0)
+        client.flushall()
         client.lpush("list", "a", "b")
         client.set("key", "1")
         client.xadd("stream", {"a": "b"})
@@ -182,7 +191,7 @@ def redis(settings: Settings, program: Path, work: Path) -> Iterator[page.Page]:
                 yield scrape()
 
 
-def postgres(settings: Settings, program: Path, work: Path) -> Iterator[page.Page]:
+def postgres(settings: Settings, program: Path, work: Path) -> Iterator[bytes]:
     found = parts.programs(settings, ["databases"])
     env = parts.libraries(found["postgres"])
     as_user = ["unshare", "-U", "--map-user=65534", "--map-group=65534"] if os.geteuid() == 0 else []
@@ -207,13 +216,10 @@ def postgres(settings: Settings, program: Path, work: Path) -> Iterator[page.Pag
         db.execute("INSERT INTO t SELECT generate_series(1, 1000)")
         db.execute("SELECT pg_create_physical_replication_slot('physical', true)")
         db.execute("SELECT pg_create_logical_replication_slot('logical', 'pgoutput')")
-        lock = psycopg.connect(f"host=127.0.0.1 port={port} user=postgres", application_name="holder")
-        lock.execute("LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
         name = {"DATA_SOURCE_NAME": f"postgresql://postgres@127.0.0.1:{port}/postgres?sslmode=disable"}
-        with running([program, f"--web.listen-address=127.0.0.1:{PORT}", "--no-collector.xlog_location",
+        with running([program, f"--web.listen-address=127.0.0.1:{PORT}",
                       *[f"--{flag}" for flag in flags if flag != "collector.xlog_location"]], name):
             scrape()
-            lock.rollback()
             yield scrape()
 
 
@@ -221,7 +227,7 @@ PACKAGES = {"node_exporter": "prometheus-node-exporter", "prometheus": "promethe
             "alertmanager": "prometheus-alertmanager", "blackbox_exporter": "prometheus-blackbox-exporter",
             "redis_exporter": "prometheus-redis-exporter", "postgres_exporter": "prometheus-postgres-exporter",
             "pushgateway": "prometheus-pushgateway", "mtail": "mtail"}
-MAKERS: dict[str, Callable[[Settings, Path, Path], Iterator[page.Page]]] = {
+MAKERS: dict[str, Callable[[Settings, Path, Path], Iterator[bytes]]] = {
     "node_exporter": node, "prometheus": prometheus, "alertmanager": alertmanager, "blackbox_exporter": blackbox,
     "redis_exporter": redis, "postgres_exporter": postgres, "pushgateway": pushgateway, "mtail": mtail}
 
@@ -267,8 +273,8 @@ def post(path: str, body: bytes) -> None:
         pass
 
 
-def scrape(path: str = "/metrics") -> page.Page:
-    return page.parse(get(path), None, path)
+def scrape(path: str = "/metrics") -> bytes:
+    return get(path)
 
 
 if __name__ == "__main__":
