@@ -1,12 +1,13 @@
 """Makes the linter's bundled catalogues anew from the real exporters: `.venv/bin/python scripts/catalogues.py`.
 
 Each exporter is taken from every Debian release that has it, run with all it can be told to show, and its pages
-are merged: what was added or dropped between versions is known either way. Files under ``lint/catalogues`` whose
-head says ``by hand`` are not touched.
+are merged: what was added or dropped between versions is known either way. Lines with ``@`` stay as they are, and so
+do files whose head says ``by hand``.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -49,20 +50,20 @@ def main() -> None:
             for suite in SUITES:
                 root = parts.fetch(settings, [PACKAGES[name]], suite)
                 program = root / "usr/bin" / PACKAGES[name]
-                versions.append(version(program))
+                versions.append(version(root, PACKAGES[name]))
                 found += MAKERS[name](settings, program, work)
             bundle = bundled.load(name)
             bundle.title = f"{name} {', '.join(dict.fromkeys(versions))}, made by scripts/catalogues.py"
-            seen: dict[str, bundled.Known] = {}
+            seen: dict[str, bundled.Entry] = {}
             for one in found:
                 merge(seen, one)
             # What no run on this machine can show (other hardware, replicas) stays from before.
-            bundle.metrics |= {metric: known for metric, known in seen.items() if not COMMON.match(metric)}
+            bundle.entries |= {metric: known for metric, known in seen.items() if not COMMON.match(metric)}
             bundled.write(OUT / f"{name}.txt", bundle)
-            print(f"{name}: {len(seen)} seen, {len(bundle.metrics)} known", file=sys.stderr)
+            print(f"{name}: {len(seen)} seen, {len(bundle.entries)} known", file=sys.stderr)
 
 
-def merge(seen: dict[str, bundled.Known], body: bytes) -> None:
+def merge(seen: dict[str, bundled.Entry], body: bytes) -> None:
     """Adds a page's metrics; a metric whose series differ in labels has all of them, empty ones too."""
     found = page.parse(body, None, "a page")
     written: dict[str, set[str]] = {}
@@ -72,7 +73,7 @@ def merge(seen: dict[str, bundled.Known], body: bytes) -> None:
     for metric in found.metrics.values():
         names = {metric.name} if metric.type in ("histogram", "summary") or not metric.seen else metric.seen
         for name in names:
-            known = seen.setdefault(name, bundled.Known(metric.type))
+            known = seen.setdefault(name, bundled.Entry(metric.type))
             if metric.series:
                 known.labels = (known.labels or frozenset()) | (written.get(metric.name, set()) - {"quantile", "le"})
             known.buckets = known.buckets or tuple(format(bound, "f") for bound in sorted(metric.bounds))
@@ -91,7 +92,7 @@ def node(settings: Settings, program: Path, work: Path) -> Iterator[bytes]:
 def prometheus(settings: Settings, program: Path, work: Path) -> Iterator[bytes]:
     (work / "rules.yml").write_text("groups: [{name: a, rules: [{record: 'a:b', expr: up}, "
                                     "{alert: A, expr: up == 1}]}]\n")
-    (work / "targets.json").write_text('[{"targets": ["127.0.0.1:%d"]}]' % PORT)
+    (work / "targets.json").write_text(json.dumps([{"targets": [f"127.0.0.1:{PORT}"]}]))
     (work / "prometheus.yml").write_text(f"""
 global: {{scrape_interval: 1s, evaluation_interval: 1s}}
 rule_files: [{work}/rules.yml]
@@ -119,7 +120,8 @@ def alertmanager(settings: Settings, program: Path, work: Path) -> Iterator[byte
         scrape()
         post("/api/v2/alerts", b'[{"labels": {"alertname": "A"}}]')
         post("/api/v2/silences", b'{"matchers": [{"name": "a", "value": "b", "isRegex": false}], "createdBy": "a",'
-                                 b'"comment": "a", "startsAt": "2099-01-01T00:00:00Z", "endsAt": "2099-01-02T00:00:00Z"}')
+                                 b'"comment": "a", "startsAt": "2099-01-01T00:00:00Z",'
+                                 b'"endsAt": "2099-01-02T00:00:00Z"}')
         time.sleep(4)
         yield scrape()
 
@@ -178,8 +180,6 @@ def redis(settings: Settings, program: Path, work: Path) -> Iterator[bytes]:
         client.xadd("stream", {"a": "b"})
         client.xgroup_create("stream", "group", "0")
         client.xreadgroup("group", "me", {"stream": ">"})
-        client.execute_command("DEBUG", "SLEEP", "0.01") if client.config_get("enable-debug-command").get(
-            "enable-debug-command") == "yes" else None
         for port in (one, two):
             with running([program, f"--redis.addr=redis://127.0.0.1:{port}", f"--web.listen-address=127.0.0.1:{PORT}",
                           "--include-system-metrics", "--export-client-list", "--is-tile38=false",
@@ -202,8 +202,8 @@ def postgres(settings: Settings, program: Path, work: Path) -> Iterator[bytes]:
                    env={**os.environ, **env}, stdout=subprocess.DEVNULL)
     known = subprocess.run([program, "--help"], capture_output=True, text=True)
     flags = sorted(set(re.findall(r"--(?:\[no-\])?(collector\.[a-z0-9_]+) +", known.stdout + known.stderr)))
-    with running([*as_user, found["postgres"], "-D", data, "-p", str(port), "-k", "", "-c", "listen_addresses=127.0.0.1",
-                  "-c", "shared_preload_libraries=pg_stat_statements", "-c", "wal_level=logical"], env, ready=False):
+    with running([*as_user, found["postgres"], "-D", data, "-p", str(port), "-k", "",
+                  "-c", "listen_addresses=127.0.0.1", "-c", "shared_preload_libraries=pg_stat_statements", "-c", "wal_level=logical"], env, ready=False):
         import psycopg
         for _ in range(100):
             try:
@@ -232,10 +232,9 @@ MAKERS: dict[str, Callable[[Settings, Path, Path], Iterator[bytes]]] = {
     "redis_exporter": redis, "postgres_exporter": postgres, "pushgateway": pushgateway, "mtail": mtail}
 
 
-def version(program: Path) -> str:
-    done = subprocess.run([program, "--version"], capture_output=True, text=True)
-    found = re.search(r"(?:version|v)\s?(\d+\.\d+\.\d+)", done.stdout + done.stderr)
-    return found[1] if found else "?"
+def version(root: Path, package: str) -> str:
+    """The upstream part of an unpacked package's version."""
+    return re.split(r"[-+]", json.loads((root / "parts.json").read_text())[package])[0]
 
 
 @contextmanager
