@@ -203,7 +203,8 @@ def postgres(settings: Settings, program: Path, work: Path) -> Iterator[bytes]:
     known = subprocess.run([program, "--help"], capture_output=True, text=True)
     flags = sorted(set(re.findall(r"--(?:\[no-\])?(collector\.[a-z0-9_]+) +", known.stdout + known.stderr)))
     with running([*as_user, found["postgres"], "-D", data, "-p", str(port), "-k", "",
-                  "-c", "listen_addresses=127.0.0.1", "-c", "shared_preload_libraries=pg_stat_statements", "-c", "wal_level=logical"], env, ready=False):
+                  "-c", "listen_addresses=127.0.0.1",
+                  "-c", "shared_preload_libraries=pg_stat_statements", "-c", "wal_level=logical"], env, ready=False):
         import psycopg
         for _ in range(100):
             try:
