@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from tests.elk import ruby
 from vitals import settings as settings_module
 
