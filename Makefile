@@ -4,7 +4,7 @@ SHELL := /bin/bash
 VITALS := .venv/bin/vitals
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help up down status logs reload clean demo-fault doctor build check test compat bench lock ready
+.PHONY: help preflight up down status logs reload clean demo-fault doctor build check test compat bench lock ready
 
 help: ## list the verbs
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "%-18s %s\n", $$1, $$2}'
@@ -13,6 +13,9 @@ ready:
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "python3 on PATH must be Python 3.11 or newer; this is $$(python3 --version 2>&1)" >&2; exit 1; }
 	@python3 scripts/bootstrap.py
+
+preflight: ready ## look at what a start needs: Docker, memory, disk, ports, files, each with its fix
+	@$(VITALS) preflight $(if $(filter undefined,$(origin WITH)),,--with "$(WITH)")
 
 # WITH= (nothing) is an answer as well: the core alone.
 up: ready ## start the stack; WITH=demo,logs and ENGINE=compose|native override the choice

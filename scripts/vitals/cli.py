@@ -102,6 +102,21 @@ def up(config: Path | None, engine: str | None, extras: str | None) -> None:
 
 @cli.command()
 @engine_option
+@click.option("--with", "extras", help="What would run beside the core (default: as `up` would choose).")
+@click.pass_obj
+def preflight(config: Path | None, engine: str | None, extras: str | None) -> None:
+    """Look at what a start needs of this machine: Docker, memory, disk, ports, files."""
+    findings = _engine(config, engine, extras).examine()
+    for finding in sorted(findings, key=lambda f: f.level):
+        click.echo(str(finding))
+    errors = sum(finding.level == "error" for finding in findings)
+    if errors:
+        raise VitalsError(f"{errors} of these stop a start")
+    click.echo("nothing stands in the way" if not findings else "none of these stops a start")
+
+
+@cli.command()
+@engine_option
 @click.pass_obj
 def down(config: Path | None, engine: str | None) -> None:
     """Stop the stack; its data stays."""

@@ -430,7 +430,7 @@ def test_proxies_are_not_asked_about_loopback(monkeypatch: pytest.MonkeyPatch, t
 @pytest.mark.parametrize(("docker", "engine", "reason"), [
     (None, "native", "no docker command"),
     ("exit 1", "native", "no Docker daemon answers"),
-    ('[ "$1" = info ]', "native", "no compose plugin"),
+    ('[ "$1" = version ]', "native", "no compose plugin"),
     ('case "$*" in *" ps "*) echo \'{"Service": "grafana", "State": "running"}\';; esac', "compose", "it runs already"),
     ('case "$*" in *--images*) echo grafana/grafana:1;; esac', "compose", "has all images"),
     ('case "$*" in *--images*) echo grafana/grafana:1;; *inspect*) exit 1;; esac', "native", "no registry does"),
@@ -441,7 +441,8 @@ def test_the_choice_of_engine_and_its_reason(configured: Configured, tmp_path: P
     folder = tmp_path / "bin"
     folder.mkdir()
     if docker:
-        (folder / "docker").write_text(f"#!/bin/sh\n{docker}\n")
+        answer = '[ "$1 $2" = "compose version" ] && echo 2.40.3' if "case" in docker else ""
+        (folder / "docker").write_text(f"#!/bin/sh\n{answer}\n{docker}\n")
         (folder / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", str(folder) + (":/bin" if docker else ""))
     chosen, said = engines.choose(configured(), None)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -13,6 +11,7 @@ from vitals.settings import Settings
 
 if TYPE_CHECKING:
     from vitals.engines.compose import Compose
+    from vitals.engines.preflight import Finding
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,7 @@ class Engine(Protocol):
     def down(self) -> None: ...
     def clean(self) -> None: ...
     def reload(self) -> None: ...
+    def examine(self) -> list[Finding]: ...
     def status(self) -> list[Service]: ...
     def logs(self, services: Sequence[str], follow: bool, lines: int) -> None: ...
 
@@ -64,24 +64,18 @@ def choose(settings: Settings, override: str | None, wanted: frozenset[str] | No
 
 def _docker(compose: Compose) -> tuple[bool, str]:
     """Whether Docker can run the stack, and why (not)."""
-    if not shutil.which("docker"):
-        return False, "no docker command"
-    if not _answers("docker", "info"):
-        return False, "no Docker daemon answers"
-    if not _answers("docker", "compose", "version"):
+    from vitals.engines import preflight
+
+    found = compose.daemon()
+    if found.problem:
+        return False, found.problem.what
+    if not found.compose:
         return False, "Docker has no compose plugin"
     if compose.running():
         return True, "it runs already"
-    missing = [image for image in compose.images() if not _answers("docker", "image", "inspect", image)]
+    missing = [image for image in compose.images() if not preflight.has(image)]
     if not missing:
         return True, "Docker answers and has all images"
-    if _answers("docker", "manifest", "inspect", missing[0], seconds=8):
+    if preflight.registry_has(missing[0]):
         return True, f"Docker answers and a registry has the images that are missing here: {len(missing)}"
     return False, f"Docker answers, but no registry does, and images are missing: {len(missing)}"
-
-
-def _answers(*command: str, seconds: float = 5) -> bool:
-    try:
-        return subprocess.run(command, capture_output=True, timeout=seconds).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False

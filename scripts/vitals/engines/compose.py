@@ -16,12 +16,14 @@ from typing import Any
 import yaml
 
 from vitals import settings as settings_module
-from vitals.engines import Service, config, extras, parts, probes, processes, secrets
+from vitals.engines import Service, config, diagnosis, extras, parts, preflight, probes, processes, secrets
 from vitals.errors import VitalsError
 from vitals.settings import EXTRAS, ROOT, Settings
 
 WAIT_SECONDS = 300  # for every healthcheck, images already there
 TARGETS_SECONDS = 90
+SETTLE_SECONDS = 5  # in which nothing may restart
+RESTARTS = 3  # of a container while it starts
 BUILT = ("agent-vitals/inbox:local", "agent-vitals/demo:local")
 
 
@@ -31,6 +33,8 @@ class Compose:
     def __init__(self, settings: Settings, asked: bool = False) -> None:
         self.settings = settings
         self.asked = asked  # somebody chose the extras
+        self._decided = ""  # else: why these
+        self._docker: preflight.Daemon | None = None
         self.home = settings.state / "compose"
         self.folder = settings.root / "compose"
         # A stack with a state folder of its own is another project, with containers and volumes of its own.
@@ -41,29 +45,49 @@ class Compose:
 
     def up(self) -> None:
         begun = time.monotonic()
+        if problem := self.daemon().problem:
+            raise VitalsError(str(problem))
         settings_module.required(self.settings)
         with processes.alone(self.home):
-            print(f"beside the core: {extras.shown(self.settings.extras) or 'nothing'} ({self._settle_extras()}); "
+            reason = self._settle_extras()
+            print(f"beside the core: {extras.shown(self.settings.extras) or 'nothing'} ({reason}); "
                   "make up WITH=demo,logs chooses", flush=True)
-            before = self._running()
-            processes.check_ports(self.settings, [name for name in self._published() if name not in before])
+            findings = self.examine()
+            for finding in findings:
+                if finding.level == "warning":
+                    print(finding, file=sys.stderr, flush=True)
+            if errors := [str(finding) for finding in findings if finding.level == "error"]:
+                raise VitalsError("\n".join([*errors, "nothing was started"]))
+            before = {container.id: container for container in self._inspect()}
             self._secrets()
             changed = self._install()
             if self.asked:
                 extras.keep(self.settings)
-            print("starting containers; missing images are pulled or built first ...", flush=True)
             try:
+                self._pull()
+                print("starting containers ...", flush=True)
                 self._compose("up", "--detach", "--remove-orphans", "--wait", "--wait-timeout", str(WAIT_SECONDS),
                               quiet=False)
+                self._settle(before)
+                if changed and before:
+                    self._reload_servers()
+                self._await_targets()
             except VitalsError as err:
                 culprits = self._culprits()
-                if not before:
+                if not any(container.status == "running" for container in before.values()):
                     self._everything("down", "--remove-orphans", check=False)
                 raise VitalsError(f"{err}\n{culprits}".strip()) from err
-            if changed and before:
-                self._reload_servers()
-            self._await_targets()
         self._greet(time.monotonic() - begun)
+
+    def examine(self) -> list[preflight.Finding]:
+        """What of this machine stands in the way."""
+        found = self.daemon()
+        if found.problem or not found.compose:
+            return preflight.examine(self.settings, found, {}, [])
+        self._settle_extras()
+        limits = {name: int(service.get("mem_limit", 0)) for name, service in self._rendered().items()}
+        running = self._running()
+        return preflight.examine(self.settings, found, limits, [n for n in self._published() if n not in running])
 
     def down(self) -> None:
         self._everything("down", "--remove-orphans", quiet=False)
@@ -130,19 +154,47 @@ class Compose:
         listed = self._compose("config", "--images").split()
         built = [image for image in listed if image in BUILT]
         base = f"python:{_versions(self.folder)['PYTHON_TAG']}"
-        missing = [image for image in built if not _has(image)]
+        missing = [image for image in built if not preflight.has(image)]
         return sorted({image for image in listed if image not in BUILT} | ({base} if missing else set()))
 
     # --- compose
 
     def _settle_extras(self) -> str:
         """Decides what belongs to this stack where nobody has; gives the reason."""
-        if self.asked:
-            return "as asked"
-        if any(entry["Service"] in self._only_in("logs") for entry in self._containers()):
+        if self.asked or self._decided:
+            return self._decided or "as asked"
+        containers = self._containers()
+        if any(entry["Service"] in self._only_in("logs") for entry in containers):
             self.settings = self.settings.having(self.settings.extras | {"logs"})
-            return "it runs already"
-        return "vitals.yaml"
+            self._decided = "it runs already"
+        elif containers:
+            self._decided = "it runs already"
+        else:
+            self._decided = self._by_memory()
+        return self._decided
+
+    def _by_memory(self) -> str:
+        """With logs where everything together may use its memory limits, and the images can be had."""
+        wanted = self.settings.extras | {"logs"}
+        rendered = self._rendered(wanted)
+        need = sum(int(service.get("mem_limit", 0)) for service in rendered.values())
+        free = preflight.available(self.daemon())
+        sizes = f"{free / 2**30:.1f} GiB of memory are free, {need / 2**30:.1f} are what all may use"
+        if not self._only_in("logs") or free < need:
+            return f"without logs: {sizes}"
+        if not self._obtainable({service["image"] for service in rendered.values()} - set(BUILT)):
+            return "without logs: their images are not here and no registry answers"
+        self.settings = self.settings.having(wanted)
+        return sizes
+
+    def _obtainable(self, images: Iterable[str]) -> bool:
+        missing = [image for image in sorted(images) if not preflight.has(image)]
+        return not missing or preflight.registry_has(missing[0])
+
+    def daemon(self) -> preflight.Daemon:
+        if self._docker is None:
+            self._docker = preflight.daemon()
+        return self._docker
 
     def _only_in(self, extra: str) -> set[str]:
         """The services that an extra adds."""
@@ -179,6 +231,8 @@ class Compose:
         except FileNotFoundError as err:
             raise VitalsError("there is no docker command; install Docker, or use ENGINE=native") from err
         if check and done.returncode:
+            if problem := preflight.daemon().problem:
+                raise VitalsError(str(problem))
             why = (done.stderr or "").strip().splitlines()
             raise VitalsError(f"docker compose {arguments[0]} failed" + (f": {why[-1]}" if why else " (see above)"))
         return done.stdout
@@ -190,9 +244,10 @@ class Compose:
     def _running(self) -> set[str]:
         return {entry["Service"] for entry in self._containers() if entry["State"] == "running"}
 
-    def _rendered(self) -> dict[str, Any]:
+    def _rendered(self, wanted: Iterable[str] | None = None) -> dict[str, Any]:
         """The services as Compose understands the files."""
-        services: dict[str, Any] = json.loads(self._compose("config", "--format", "json"))["services"]
+        model = json.loads(self._compose("config", "--format", "json", wanted=wanted))
+        services: dict[str, Any] = model["services"]
         return services
 
     def _services(self) -> list[str]:
@@ -205,14 +260,56 @@ class Compose:
     def _published(self) -> list[str]:
         return sorted(name for name, service in self._rendered().items() if service.get("ports"))
 
+    def _inspect(self) -> list[diagnosis.Container]:
+        ids = [entry["ID"] for entry in self._containers()]
+        if not ids:
+            return []
+        done = subprocess.run(["docker", "inspect", "--type", "container", *ids], capture_output=True, text=True)
+        return [diagnosis.read(inspected) for inspected in json.loads(done.stdout or "[]")]  # one may be gone by now
+
+    def _pull(self) -> None:
+        """Fetches the images that are missing, by themselves, so that a refusal is told from a service that fails."""
+        missing = [image for image in self.images() if not preflight.has(image)]
+        if not missing:
+            return
+        print(f"fetching {len(missing)} images (once) ...", flush=True)
+        try:
+            self._compose("pull", "--policy", "missing", "--ignore-buildable", quiet=False)
+        except VitalsError as err:
+            still = [image for image in missing if not preflight.has(image)]
+            raise VitalsError(
+                f"an image could not be had (the reason is above): {', '.join(still)}\n  is the network there, and its "
+                "proxy known to Docker's daemon? a registry that asks for a login wants `docker login`; the names are "
+                "in compose/versions.env; ENGINE=native needs no images") from err
+
+    def _settle(self, before: dict[str, diagnosis.Container]) -> None:
+        """A container that crashes between two checks looks well in each: nothing may restart for a while.
+
+        Raises VitalsError when something does, or did more often while it started than waiting for another explains.
+        """
+        first = {container.id: container for container in self._inspect()}
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while True:
+            now = self._inspect()
+            for container in now:
+                at_first = first.get(container.id, container).restarts
+                at_all = container.restarts - (before[container.id].restarts if container.id in before else 0)
+                if not container.well or container.restarts > at_first or at_all >= RESTARTS:
+                    raise VitalsError(f"{container.service} does not stay up")
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.5)
+        for container in now:
+            if container.restarts and container.id not in before:
+                print(f"note: {container.service} restarted {container.restarts} times before it was well", flush=True)
+
     def _culprits(self) -> str:
-        """What the containers that are not well said last."""
+        """What is wrong with the containers that are not well."""
         text = []
-        for entry in self._containers():
-            if entry["State"] != "running" or entry.get("Health") not in ("healthy", ""):
-                lines = self._compose("logs", "--no-log-prefix", "--tail", "8", entry["Service"], check=False)
-                text.append(f"{entry['Service']} ({entry['Status'] or entry['State']}):\n  "
-                            + "\n  ".join(lines.strip().splitlines()))
+        for container in self._inspect():
+            if not container.well or container.restarts:
+                said = self._everything("logs", "--no-log-prefix", "--tail", "8", container.service, check=False)
+                text.append(diagnosis.explain(container, said.strip().splitlines()))
         return "\n".join(text)
 
     # --- configuration
@@ -275,10 +372,3 @@ def _root_is_shared() -> bool:
         return False
     return any(fields[4] == "/" and any(tag.startswith("shared:") for tag in fields[6:fields.index("-")])
                for fields in map(str.split, lines))
-
-
-def _has(image: str) -> bool:
-    try:
-        return subprocess.run(["docker", "image", "inspect", image], capture_output=True, timeout=5).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False

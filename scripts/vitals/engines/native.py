@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from vitals import settings as settings_module
-from vitals.engines import Service, config, extras, parts, probes, processes, secrets
+from vitals.engines import Service, config, extras, parts, preflight, probes, processes, secrets
 from vitals.engines.supervisor import DEAD, Part, Supervisor
 from vitals.errors import VitalsError
 from vitals.settings import Settings
@@ -117,6 +117,12 @@ class Native:
             return
         self._reload_servers()
         print("reloaded")
+
+    def examine(self) -> list[preflight.Finding]:
+        """What of this machine stands in the way."""
+        info = self.supervisor.info()
+        missing = [name for name in self._probes() if info.get(name, {}).get("statename") != "RUNNING"]
+        return preflight.native(self.settings, missing)
 
     def status(self) -> list[Service]:
         info = self.supervisor.info()
