@@ -23,6 +23,7 @@ def files(settings: Settings) -> dict[Path, str]:
     from vitals import dashboards, documents
 
     profiles = load_profiles(settings)
+    notify.secret_files(settings)  # whoever is to be told can be
     root = settings.root
     found = {root / "prometheus" / path: text for path, text in _prometheus(settings, profiles, "native").items()}
     found[root / "alertmanager" / "alertmanager.yml"] = _yaml(
@@ -82,6 +83,9 @@ def stage(settings: Settings, engine: EngineName, into: Path) -> None:
     for path, text in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+    for file in sorted((settings.root / "alertmanager" / "templates").glob("*.tmpl")):
+        (into / "alertmanager" / "templates").mkdir(exist_ok=True)
+        shutil.copyfile(file, into / "alertmanager" / "templates" / file.name)
     own = settings.root / "prometheus" / "targets"
     for file in sorted(file for folder in (own, own / "probes") for kind in ("yml", "json")
                        for file in folder.glob(f"*.{kind}")):
@@ -93,7 +97,7 @@ def stage(settings: Settings, engine: EngineName, into: Path) -> None:
 
 
 def _copy_secrets(settings: Settings, engine: EngineName, into: Path) -> None:
-    wanted = [(path, into / "alertmanager" / "secrets" / path.name) for path in notify.secret_files(settings)]
+    wanted = [(path, into / "alertmanager" / "secrets" / notify.copy_name(path)) for path in notify.secret_files(settings)]
     for app in settings.apps:
         if app.bearer_token_file:
             path = settings.document.path.parent / app.bearer_token_file.expanduser()

@@ -57,9 +57,20 @@ def prometheus(settings: Settings, engine: EngineName = "native") -> dict[str, A
     return {
         "global": {"scrape_interval": "10s", "scrape_timeout": "9s", "evaluation_interval": "30s"},
         "rule_files": ["rules/*.yml"],
-        "alerting": {"alertmanagers": [{"file_sd_configs": [{"files": ["alertmanagers.yml"]}]}]},
+        "alerting": {**_teams(settings), "alertmanagers": [{"file_sd_configs": [{"files": ["alertmanagers.yml"]}]}]},
         "scrape_configs": scrapes,
     }
+
+
+def _teams(settings: Settings) -> dict[str, Any]:
+    """Alerts carry their job's team, for the routes; recorded series do not."""
+    jobs: dict[str, list[str]] = {}
+    for app in settings.apps:
+        if app.team:
+            jobs.setdefault(app.team, []).append(app.job)
+    relabel = [{"source_labels": ["job"], "regex": "|".join(names), "target_label": "team", "replacement": team}
+               for team, names in sorted(jobs.items())]
+    return {"alert_relabel_configs": relabel} if relabel else {}
 
 
 def alertmanagers(settings: Settings, engine: EngineName) -> list[dict[str, Any]]:

@@ -240,6 +240,43 @@ class Smtp(Strict):
     password_file: Path | None = None
 
 
+class Team(Strict):
+    """Where one team's notifications go; a severity it does not name goes where everybody's does."""
+
+    critical: Receiver | None = None
+    warning: Receiver | None = None
+    info: Receiver | None = None
+
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+class QuietHours(Strict):
+    """When info notifications wait: every day between two times, and on whole days."""
+
+    start: str = Field(alias="from", pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
+    end: str = Field(alias="to", pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
+    days: list[Literal[WEEKDAYS]] = []  # type: ignore[valid-type]
+    timezone: str = "UTC"
+
+    @field_validator("timezone")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        from zoneinfo import ZoneInfo  # slow to import, and rarely needed
+
+        try:
+            ZoneInfo(name)
+        except (ValueError, OSError, LookupError) as err:
+            raise ValueError(f"{name!r} is not a time zone, such as Europe/Berlin") from err
+        return name
+
+    @model_validator(mode="after")
+    def _some_time(self) -> QuietHours:
+        if self.start == self.end:
+            raise ValueError("from and to are the same time; for whole days use days")
+        return self
+
+
 class Notify(Strict):
     """Who is told; a severity without a receiver goes to the inbox."""
 
@@ -247,14 +284,23 @@ class Notify(Strict):
     warning: Receiver | None = None
     info: Receiver | None = None
     security: Receiver | None = None
+    watchdog: Receiver | None = None  # a dead man's switch: raises the alarm when it is no longer called
+    teams: dict[Name, Team] = {}
+    quiet_hours: QuietHours | None = None
     smtp: Smtp | None = None
 
     @model_validator(mode="after")
     def _mail(self) -> Notify:
-        receivers = (self.critical, self.warning, self.info, self.security)
-        if any(r and r.email_to for r in receivers) and not self.smtp:
+        if any(receiver.email_to for _, receiver in self.receivers()) and not self.smtp:
             raise ValueError("email_to needs notify.smtp (smarthost, from)")
         return self
+
+    def receivers(self) -> list[tuple[tuple[str, ...], Receiver]]:
+        """Every receiver that is given, with its keys under notify."""
+        names = ("critical", "warning", "info")
+        found = [((name,), getattr(self, name)) for name in (*names, "security", "watchdog")]
+        found += [(("teams", team, name), getattr(told, name)) for team, told in self.teams.items() for name in names]
+        return [(where, receiver) for where, receiver in found if receiver]
 
 
 class Links(Strict):
@@ -390,6 +436,10 @@ def load_profiles(settings: Settings) -> dict[str, tuple[Profile, yamlfile.Docum
         if app.profile not in profiles:
             raise settings.document.error(
                 ("apps", i, "profile"), f"no profile {app.profile!r}" + yamlfile.nearest(app.profile, profiles))
+    for team in settings.file.notify.teams:
+        if team not in (teams := {app.team for app in settings.apps if app.team}):
+            raise settings.document.error(("notify", "teams", team), f"no app belongs to team {team!r}"
+                                          + yamlfile.nearest(team, teams) + "; give an app `team:`")
     if settings.demo:
         for i, app in enumerate(settings.apps):
             if app.job in demo_jobs(profiles):
