@@ -145,11 +145,19 @@ def reload(config: Path | None, engine: str | None) -> None:
 @click.pass_obj
 def status(config: Path | None, engine: str | None, versions: bool) -> None:
     """What runs, where, and whether it is well."""
+    from vitals import settings
+    from vitals.engines import probes
+
     services = _engine(config, engine).status()
     for service in services:
         click.echo(f"{service.name:18} {service.state:9} {service.address:22} {service.detail}".rstrip())
+    if any(service.name == "inbox" and service.state == "up" for service in services):
+        inbox = f"127.0.0.1:{settings.load(config).ports['inbox']}"
+        alive = probes.http_ok(f"http://{inbox}/-/alerting")()
+        click.echo(f"{'alerting':18} {'works' if alive else 'silent':9} {inbox:22} "
+                   + ("its heartbeat reaches the inbox" if alive else
+                      "no heartbeat has reached the inbox lately; the first comes a minute after the start"))
     if versions:
-        from vitals import settings
         from vitals.engines import parts
 
         for package, version in parts.versions(settings.load(config)).items():

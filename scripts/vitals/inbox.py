@@ -7,6 +7,7 @@ import html
 import json
 import re
 import threading
+import time
 from datetime import UTC, datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +18,8 @@ from urllib.parse import parse_qs, urlsplit
 MAX_BODY = 1 << 20
 KEEP = 1000
 SEVERITIES = {"critical": 0, "warning": 1, "info": 2}
+WATCHDOG = "Watchdog"  # always fires; told every 5 minutes as long as alerting works
+HEARTBEAT_SECONDS = 11 * 60  # two missed, and a little
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1f24}
 h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}
 article{border-left:4px solid #8b949e;padding:.2rem .8rem;margin:.8rem 0}
@@ -25,13 +28,17 @@ article.resolved{border-color:#2e7d32}small{color:#57606a}pre{white-space:pre-wr
 
 
 class Store:
-    """The notifications, newest last, in memory and in a JSON-lines file that never grows beyond twice ``KEEP``."""
+    """The notifications, newest last, in memory and in a JSON-lines file that never grows beyond twice ``KEEP``.
+
+    Of Watchdog only a change is kept, and the time it was last told.
+    """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.file = folder / "notifications.jsonl"
         self._lock = threading.Lock()
         self._items: list[dict[str, Any]] = []
+        self.heartbeat: float | None = None  # Unix time; of this process's life only
         for line in self.file.read_text().splitlines() if self.file.exists() else []:
             try:
                 self._items.append(json.loads(line))
@@ -41,6 +48,11 @@ class Store:
 
     def add(self, item: dict[str, Any]) -> None:
         with self._lock:
+            if item["labels"].get("alertname") == WATCHDOG:
+                self.heartbeat = time.time() if item["status"] == "firing" else None
+                told = [i for i in self._items if i["labels"] == item["labels"]]
+                if told and told[-1]["status"] == item["status"]:
+                    return
             self._items.append(item)
             with self.file.open("a") as out:
                 out.write(json.dumps(item) + "\n")
@@ -52,6 +64,11 @@ class Store:
         aside = self.file.with_suffix(".new")
         aside.write_text("".join(json.dumps(item) + "\n" for item in self._items))
         aside.replace(self.file)
+
+    def alive(self) -> bool:
+        """Whether Prometheus evaluates and Alertmanager sends: the heartbeat came lately."""
+        with self._lock:
+            return self.heartbeat is not None and time.time() - self.heartbeat < HEARTBEAT_SECONDS
 
     def items(self) -> list[dict[str, Any]]:
         with self._lock:
@@ -89,14 +106,18 @@ def firing(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [item for item in last.values() if item["status"] == "firing"]
 
 
-def page(items: list[dict[str, Any]]) -> str:
-    now = firing(items)
+def page(items: list[dict[str, Any]], alive: bool) -> str:
+    now = [item for item in firing(items) if item["labels"].get("alertname") != WATCHDOG]
     now.sort(key=lambda item: (SEVERITIES.get(item["labels"].get("severity", ""), 3),
                                item["labels"].get("alertname", "")))
     recent = items[-50:][::-1]
     return (f"<!doctype html><html lang=en><meta charset=utf-8><meta http-equiv=refresh content=15>"
-            f"<title>Notifications</title><style>{STYLE}</style><h1>Notifications</h1><h2>Firing now</h2>"
-            + ("".join(map(_article, now)) or "<p>Nothing. Not even Watchdog: has Alertmanager sent anything yet?</p>")
+            f"<title>Notifications</title><style>{STYLE}</style><h1>Notifications</h1>"
+            + ("<p>Alerting works: its heartbeat comes.</p>" if alive else
+               "<article class=critical><b>No heartbeat.</b> Watchdog, which always fires, has not been told for "
+               f"{HEARTBEAT_SECONDS // 60} minutes: Prometheus does not evaluate, or Alertmanager does not send. "
+               "After a start the first comes within a minute.</article>")
+            + "<h2>Firing now</h2>" + ("".join(map(_article, now)) or "<p>Nothing.</p>")
             + "<h2>Last received</h2>" + ("".join(map(_article, recent)) or "<p>Nothing yet.</p>") + "</html>")
 
 
@@ -130,9 +151,13 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         url = urlsplit(self.path)
         if url.path == "/":
-            self._answer(HTTPStatus.OK, page(self.store.items()), "text/html")
+            self._answer(HTTPStatus.OK, page(self.store.items(), self.store.alive()), "text/html")
         elif url.path == "/-/ready":
             self._answer(HTTPStatus.OK, "ready\n")
+        elif url.path == "/-/alerting":  # for a monitor outside: 503 when nobody would be told
+            alive = self.store.alive()
+            self._answer(HTTPStatus.OK if alive else HTTPStatus.SERVICE_UNAVAILABLE,
+                         "alerting works\n" if alive else "no heartbeat: alerting is broken, or has just begun\n")
         elif url.path == "/api/notifications":
             self._answer(HTTPStatus.OK, json.dumps(self._found(parse_qs(url.query))), "application/json")
         elif url.path.startswith("/runbooks/"):

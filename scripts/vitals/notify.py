@@ -123,7 +123,8 @@ def _receiver(receiver: Receiver, settings: Settings, engine: EngineName, inbox:
     if receiver.pagerduty_routing_key_file:
         result["pagerduty_configs"] = [{
             "routing_key_file": file(receiver.pagerduty_routing_key_file), "send_resolved": resolved,
-            "description": '{{ template "vitals.title" . }}', "severity": '{{ template "vitals.pagerduty.severity" . }}',
+            "description": '{{ template "vitals.title" . }}',
+            "severity": '{{ template "vitals.pagerduty.severity" . }}',
             "client": "Agent Vitals", "client_url": "{{ .ExternalURL }}", "class": "{{ .CommonLabels.alertname }}",
             "component": "{{ .CommonLabels.job }}", "group": "{{ .CommonLabels.area }}",
             "details": {"firing": '{{ template "vitals.pagerduty.details" .Alerts.Firing }}',
@@ -132,7 +133,8 @@ def _receiver(receiver: Receiver, settings: Settings, engine: EngineName, inbox:
         }]
     if receiver.email_to:
         result["email_configs"] = [{
-            "to": receiver.email_to, "send_resolved": resolved, "headers": {"Subject": '{{ template "vitals.title" . }}'},
+            "to": receiver.email_to, "send_resolved": resolved,
+            "headers": {"Subject": '{{ template "vitals.title" . }}'},
             "html": '{{ template "vitals.email.html" . }}', "text": '{{ template "vitals.email.text" . }}'}]
     return result
 

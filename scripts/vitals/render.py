@@ -97,7 +97,8 @@ def stage(settings: Settings, engine: EngineName, into: Path) -> None:
 
 
 def _copy_secrets(settings: Settings, engine: EngineName, into: Path) -> None:
-    wanted = [(path, into / "alertmanager" / "secrets" / notify.copy_name(path)) for path in notify.secret_files(settings)]
+    secrets = into / "alertmanager" / "secrets"
+    wanted = [(path, secrets / notify.copy_name(path)) for path in notify.secret_files(settings)]
     for app in settings.apps:
         if app.bearer_token_file:
             path = settings.document.path.parent / app.bearer_token_file.expanduser()

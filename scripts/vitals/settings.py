@@ -298,7 +298,8 @@ class Notify(Strict):
     def receivers(self) -> list[tuple[tuple[str, ...], Receiver]]:
         """Every receiver that is given, with its keys under notify."""
         names = ("critical", "warning", "info")
-        found = [((name,), getattr(self, name)) for name in (*names, "security", "watchdog")]
+        found: list[tuple[tuple[str, ...], Receiver | None]] = [
+            ((name,), getattr(self, name)) for name in (*names, "security", "watchdog")]
         found += [(("teams", team, name), getattr(told, name)) for team, told in self.teams.items() for name in names]
         return [(where, receiver) for where, receiver in found if receiver]
 

@@ -165,3 +165,27 @@ def test_the_file_stays_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         assert len((tmp_path / "notifications.jsonl").read_text().splitlines()) <= 21
     assert store.items()[-1]["labels"]["alertname"] == "Alert99"
     assert len(inbox.Store(tmp_path).items()) == 10
+
+
+def test_the_heartbeat_is_kept_once_and_told_to_whoever_asks(ask: Ask) -> None:
+    assert ask("GET", "/-/alerting")[0] == 503
+    assert "No heartbeat" in ask("GET", "/")[1]
+    for _ in range(3):
+        assert post(ask, message("Watchdog", job="")) == 200
+    assert ask("GET", "/-/alerting")[0] == 200
+    assert "heartbeat comes" in ask("GET", "/")[1]
+    assert len(kept(ask, "?alertname=Watchdog")) == 1
+    assert post(ask, message("Watchdog", "resolved", job="")) == 200  # Prometheus evaluates no more
+    assert ask("GET", "/-/alerting")[0] == 503
+    assert [item["status"] for item in kept(ask, "?alertname=Watchdog")] == ["firing", "resolved"]
+
+
+def test_a_heartbeat_that_stops_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_000_000.0
+    monkeypatch.setattr(inbox.time, "time", lambda: now)
+    store = inbox.Store(tmp_path)
+    store.add(inbox.notification(message("Watchdog"))[0])
+    now += inbox.HEARTBEAT_SECONDS - 1
+    assert store.alive()
+    now += 1
+    assert not store.alive()

@@ -90,7 +90,9 @@ def test_each_engine_gets_its_own_addresses_and_secrets(configured: Load, write:
     assert stack["cadvisor"] == "cadvisor:8080"
     assert (tmp_path / "compose/prometheus" / token).read_text() == "token"
     assert "routing_key_file: /etc/alertmanager/secrets/pager" in routes
-    assert (tmp_path / "compose/alertmanager/secrets/pager").read_text() == "key"
+    copied = next((tmp_path / "compose/alertmanager/secrets").glob("pager-*"))
+    assert copied.read_text() == "key"
+    assert f"/etc/alertmanager/secrets/{copied.name}" in routes
 
 
 def test_a_target_file_of_ones_own_is_taken_along(project: settings.Settings, tmp_path: Path) -> None:
