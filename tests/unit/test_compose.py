@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -29,7 +30,7 @@ VERSIONS = compose_module._versions(FOLDER)
 # The program that a healthcheck runs → the images that have it, and where that is documented.
 TOOLS = {
     "wget": {
-        "prom/prometheus", "prom/alertmanager", "prom/node-exporter", "quay.io/prometheuscommunity/postgres-exporter",
+        "prom/prometheus", "prom/alertmanager", "prom/node-exporter", "prom/blackbox-exporter", "quay.io/prometheuscommunity/postgres-exporter",
         # Built on quay.io/prometheus/busybox, says each Dockerfile (the -distroless variants are not).
         "oliver006/redis_exporter",  # -alpine variant: alpine has busybox; the plain one is FROM scratch
         "ghcr.io/google/cadvisor",  # deploy/Dockerfile: FROM alpine, and its own HEALTHCHECK runs wget
@@ -258,16 +259,17 @@ def share(stack: Stack, one: str, other: str) -> bool:
     return bool(set(stack.services[one]["networks"]) & set(stack.services[other]["networks"]))
 
 
-def targets(stack: Stack) -> dict[str, int]:
-    """The stack's own scrape targets in the staged configuration: host → port."""
-    found = {}
+def targets(stack: Stack) -> set[tuple[str, str, int]]:
+    """Who asks whom in the staged configuration: (asker, host, port), the user's own applications left out."""
+    found = set()
     own = {app_target for app in stack.settings.apps for app_target in app.targets}
     for file in (stack.compose.home / "config/prometheus/targets").rglob("*.yml"):
         for entry in yaml.safe_load(file.read_text()):
             for target in entry["targets"]:
-                if target not in own and "host.docker.internal" not in target:
-                    host, _, port = target.rpartition(":")
-                    found[host] = int(port)
+                asker = "blackbox-exporter" if "://" in target else "prometheus"
+                address = urlsplit(target if "://" in target else f"//{target}")
+                if target not in own and address.hostname and address.hostname != "host.docker.internal":
+                    found.add((asker, address.hostname, address.port or 80))
     return found
 
 
@@ -276,13 +278,13 @@ def test_every_target_is_a_service_and_every_exporter_a_target(
         render: Callable[[frozenset[str], bool], Stack], extras: frozenset[str]) -> None:
     stack = render(extras, False)
     found = targets(stack)
-    for host, port in found.items():
-        assert host in stack.services, f"Prometheus asks {host}, which is no service"
-        assert share(stack, "prometheus", host), f"Prometheus is in no network with {host}"
+    for asker, host, port in found:
+        assert host in stack.services, f"{asker} asks {host}, which is no service"
+        assert share(stack, asker, host), f"{asker} is in no network with {host}"
         published = [p["target"] for p in stack.services[host].get("ports", [])]
-        assert not published or port in published, f"Prometheus asks {host}:{port}, which listens on {published}"
+        assert not published or port in published, f"{asker} asks {host}:{port}, which listens on {published}"
     exporters = {name for name in stack.services if name.endswith("-exporter") or name == "cadvisor"}
-    assert exporters - set(found) == set(), "exporters that nobody reads"
+    assert exporters - {host for asker, host, _ in found if asker == "prometheus"} == set(), "exporters that nobody reads"
 
 
 def test_alertmanager_and_the_inbox_are_where_they_are_called(whole: Stack) -> None:
