@@ -4,7 +4,7 @@ SHELL := /bin/bash
 VITALS := .venv/bin/vitals
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help preflight up down status logs reload clean demo-fault doctor build check test compat bench lock ready
+.PHONY: help preflight up down status logs reload clean demo-fault doctor images-offline build check test compat bench lock ready
 
 help: ## list the verbs
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "%-18s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ demo-fault: ready ## make a demo app misbehave: FAULT=llm-outage JOB=artisan-hub
 
 doctor: ready ## which profile fits a /metrics page: URL=http://127.0.0.1:8000/metrics
 	@$(VITALS) doctor "$(URL)"
+
+images-offline: ready ## make look-alikes of the images from Debian packages, where no registry is reachable
+	@$(VITALS) images offline
 
 build: ready ## make rules, dashboards, routes and pages from vitals.yaml and the profiles
 	@$(VITALS) build

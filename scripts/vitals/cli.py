@@ -12,7 +12,7 @@ from vitals.errors import VitalsError
 from vitals.lint.command import lint
 
 if TYPE_CHECKING:
-    from vitals.engines import Engine
+    from vitals.engines import Engine, Images
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -77,12 +77,13 @@ def doctor(config: Path | None, address: str, profile: str | None, token_file: P
     doctor.render(doctor.examine(address, loaded, profiles, profile=profile, token_file=token_file))
 
 
-def _engine(config: Path | None, name: str | None, extras: str | None = None) -> Engine:
+def _engine(config: Path | None, name: str | None, extras: str | None = None,
+            images: Images | None = None) -> Engine:
     from vitals import engines, settings
     from vitals.engines import extras as extras_module
 
     wanted = None if extras is None else extras_module.parse(extras)
-    engine, reason = engines.choose(settings.load(config), name, wanted)
+    engine, reason = engines.choose(settings.load(config), name, wanted, images)
     click.echo(f"engine: {engine.name} ({reason})", err=True)
     return engine
 
@@ -94,10 +95,12 @@ engine_option = click.option("--engine", type=click.Choice(["compose", "native"]
 @cli.command()
 @engine_option
 @click.option("--with", "extras", help="What runs beside the core: demo,logs; nothing: the core alone.")
+@click.option("--images", type=click.Choice(["official", "offline"]), envvar="IMAGES",
+              help="The compose engine's images (default: the official ones where they can be had).")
 @click.pass_obj
-def up(config: Path | None, engine: str | None, extras: str | None) -> None:
+def up(config: Path | None, engine: str | None, extras: str | None, images: Images | None) -> None:
     """Start the stack and wait until every target is up."""
-    _engine(config, engine, extras).up()
+    _engine(config, engine, extras, images).up()
 
 
 @cli.command()
@@ -175,6 +178,21 @@ def status(config: Path | None, engine: str | None, versions: bool) -> None:
 def logs(config: Path | None, engine: str | None, services: tuple[str, ...], follow: bool, lines: int) -> None:
     """Show the services' logs."""
     _engine(config, engine).logs(services, follow=follow, lines=lines)
+
+
+@cli.group()
+def images() -> None:
+    """The compose engine's images where no registry is reachable."""
+
+
+@images.command("offline")
+@click.pass_obj
+def images_offline(config: Path | None) -> None:
+    """Make look-alikes of the official images from Debian packages."""
+    from vitals import settings
+    from vitals.engines import offline
+
+    offline.build(settings.load(config))
 
 
 @cli.group()

@@ -83,7 +83,7 @@ def targets(settings: Settings, profiles: Profiles, engine: EngineName) -> dict[
              **(COMPOSE_ONLY if engine == "compose" else {})}
     files = {"stack.yml": [
         {"targets": [address(settings, engine, part, port)], "labels": {"job": profile, "profile": profile}}
-        for part, (profile, port) in parts.items()
+        for part, (profile, port) in parts.items() if part not in settings.without
     ]}
     if settings.demo:
         demo = address(settings, engine, "demo", DEMO_PORT)
@@ -101,7 +101,8 @@ def targets(settings: Settings, profiles: Profiles, engine: EngineName) -> dict[
 def _probes(settings: Settings, profiles: Profiles, engine: EngineName) -> Iterator[dict[str, Any]]:
     """Who is asked from outside: the stack's own pages, the demo's health pages, and what apps name."""
     for part, (port, path) in {**PAGES, **(COMPOSE_PAGES if engine == "compose" else {})}.items():
-        yield _probe(part, f"http://{address(settings, engine, part, port)}{path}", engine)
+        if part not in settings.without:
+            yield _probe(part, f"http://{address(settings, engine, part, port)}{path}", engine)
     if settings.demo:
         demo = address(settings, engine, "demo", DEMO_PORT)
         for job in demo_jobs(profiles):

@@ -357,6 +357,7 @@ class Settings(BaseModel):
     file: VitalsFile
     ports: dict[str, int]
     extras: frozenset[str]  # what runs beside the core: some of EXTRAS
+    without: frozenset[str] = frozenset()  # services that cannot run here: nothing asks them
 
     def having(self, extras: frozenset[str]) -> Settings:
         """The same settings for a stack with these extras."""

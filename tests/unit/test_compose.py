@@ -170,7 +170,7 @@ def test_every_choice_is_a_valid_stack(render: Callable[[frozenset[str], bool], 
 def test_every_image_is_pinned_in_versions_env_and_every_version_used(whole: Stack) -> None:
     for name, service in whole.services.items():
         image = service["image"]
-        if image in BUILT:
+        if image in BUILT.values():
             assert service["build"]["args"] == {"PYTHON_TAG": VERSIONS["PYTHON_TAG"]}
         else:
             assert image in VERSIONS.values(), f"{name}: {image} is not from versions.env"

@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from vitals import engines, settings
-from vitals.engines import config, parts, probes, processes, secrets
+from vitals.engines import config, offline, parts, probes, processes, secrets
 from vitals.engines.native import Native
 from vitals.engines.supervisor import LONGEST_SOCKET, Part, Supervisor, socket_path
 from vitals.errors import VitalsError
@@ -427,14 +427,18 @@ def test_proxies_are_not_asked_about_loopback(monkeypatch: pytest.MonkeyPatch, t
 # --- the choice -------------------------------------------------------------------------------------------
 
 
+CONFIG = """*"config --format json"*) echo '{"services": {"grafana": {"image": "grafana/grafana:1"}}}';;"""
+
+
 @pytest.mark.parametrize(("docker", "engine", "reason"), [
     (None, "native", "no docker command"),
     ("exit 1", "native", "no Docker daemon answers"),
     ('[ "$1" = version ]', "native", "no compose plugin"),
     ('case "$*" in *" ps "*) echo \'{"Service": "grafana", "State": "running"}\';; esac', "compose", "it runs already"),
-    ('case "$*" in *--images*) echo grafana/grafana:1;; esac', "compose", "has all images"),
-    ('case "$*" in *--images*) echo grafana/grafana:1;; *inspect*) exit 1;; esac', "native", "no registry does"),
-    ('case "$*" in *--images*) echo grafana/grafana:1;; "image inspect"*) exit 1;; esac', "compose", "a registry has"),
+    (f'case "$*" in {CONFIG} esac', "compose", "has all official images"),
+    (f'case "$*" in {CONFIG} *inspect*) exit 1;; esac', "native", "no registry does, and official images are missing: 1"),
+    (f'case "$*" in {CONFIG} "image inspect"*) exit 1;; esac', "compose", "a registry has"),
+    (f'case "$*" in {CONFIG} *inspect*) exit 1;; "image ls"*) echo "$LOOKALIKES";; esac', "compose", "offline look-alikes"),
 ])
 def test_the_choice_of_engine_and_its_reason(configured: Configured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                                              docker: str | None, engine: str, reason: str) -> None:
@@ -445,6 +449,8 @@ def test_the_choice_of_engine_and_its_reason(configured: Configured, tmp_path: P
         (folder / "docker").write_text(f"#!/bin/sh\n{answer}\n{docker}\n")
         (folder / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", str(folder) + (":/bin" if docker else ""))
+    names = offline.recipes(configured()).images
+    monkeypatch.setenv("LOOKALIKES", "\n".join(f"{offline.REPOSITORY}/{name}:1" for name in names))
     chosen, said = engines.choose(configured(), None)
     assert (chosen.name, reason in said) == (engine, True), said
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from vitals.errors import VitalsError
 from vitals.settings import Settings
@@ -12,6 +12,8 @@ from vitals.settings import Settings
 if TYPE_CHECKING:
     from vitals.engines.compose import Compose
     from vitals.engines.preflight import Finding
+
+Images = Literal["official", "offline"]
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,12 @@ class Engine(Protocol):
     def logs(self, services: Sequence[str], follow: bool, lines: int) -> None: ...
 
 
-def choose(settings: Settings, override: str | None, wanted: frozenset[str] | None = None) -> tuple[Engine, str]:
+def choose(settings: Settings, override: str | None, wanted: frozenset[str] | None = None,
+           images: Images | None = None) -> tuple[Engine, str]:
     """The engine and the reason for it: the override, what already runs, else whether Docker can do it.
 
-    ``wanted`` are the extras that somebody asks for now; else what was asked for before counts.
+    ``wanted`` are the extras that somebody asks for now; else what was asked for before counts. ``images`` says which
+    ones the compose engine is to use; None leaves it the choice.
     """
     from vitals.engines import extras
     from vitals.engines.compose import Compose
@@ -50,7 +54,7 @@ def choose(settings: Settings, override: str | None, wanted: frozenset[str] | No
     answer = wanted if wanted is not None else extras.kept(settings)
     if answer is not None:
         settings = settings.having(answer)
-    native, compose = Native(settings, answer is not None), Compose(settings, answer is not None)
+    native, compose = Native(settings, answer is not None), Compose(settings, answer is not None, images)
     if override:
         return (native if override == "native" else compose), "as asked"
     if native.supervised():
@@ -64,8 +68,6 @@ def choose(settings: Settings, override: str | None, wanted: frozenset[str] | No
 
 def _docker(compose: Compose) -> tuple[bool, str]:
     """Whether Docker can run the stack, and why (not)."""
-    from vitals.engines import preflight
-
     found = compose.daemon()
     if found.problem:
         return False, found.problem.what
@@ -73,9 +75,5 @@ def _docker(compose: Compose) -> tuple[bool, str]:
         return False, "Docker has no compose plugin"
     if compose.running():
         return True, "it runs already"
-    missing = [image for image in compose.images() if not preflight.has(image)]
-    if not missing:
-        return True, "Docker answers and has all images"
-    if preflight.registry_has(missing[0]):
-        return True, f"Docker answers and a registry has the images that are missing here: {len(missing)}"
-    return False, f"Docker answers, but no registry does, and images are missing: {len(missing)}"
+    can, reason = compose.choose_images()
+    return can, f"Docker answers{' and' if can else ', but'} {reason}"

@@ -16,7 +16,19 @@ from typing import Any
 import yaml
 
 from vitals import settings as settings_module
-from vitals.engines import Service, config, diagnosis, extras, parts, preflight, probes, processes, secrets
+from vitals.engines import (
+    Images,
+    Service,
+    config,
+    diagnosis,
+    extras,
+    offline,
+    parts,
+    preflight,
+    probes,
+    processes,
+    secrets,
+)
 from vitals.errors import VitalsError
 from vitals.settings import EXTRAS, ROOT, Settings
 
@@ -24,18 +36,21 @@ WAIT_SECONDS = 300  # for every healthcheck, images already there
 TARGETS_SECONDS = 90
 SETTLE_SECONDS = 5  # in which nothing may restart
 RESTARTS = 3  # of a container while it starts
-BUILT = ("agent-vitals/inbox:local", "agent-vitals/demo:local")
+BUILT = {"INBOX_IMAGE": "agent-vitals/inbox:local", "DEMO_IMAGE": "agent-vitals/demo:local"}
 
 
 class Compose:
     name = "compose"
 
-    def __init__(self, settings: Settings, asked: bool = False) -> None:
+    def __init__(self, settings: Settings, asked: bool = False, images: Images | None = None) -> None:
         self.settings = settings
         self.asked = asked  # somebody chose the extras
         self._decided = ""  # else: why these
+        self.asked_images = images
+        self._chosen: tuple[bool, str] | None = None
         self._docker: preflight.Daemon | None = None
         self.home = settings.state / "compose"
+        self.lookalikes = offline.kept(self.home / "offline.env")  # variable → image used instead of the official one
         self.folder = settings.root / "compose"
         # A stack with a state folder of its own is another project, with containers and volumes of its own.
         other = hashlib.sha256(os.fsencode(settings.state)).hexdigest()[:8]
@@ -52,6 +67,7 @@ class Compose:
             reason = self._settle_extras()
             print(f"beside the core: {extras.shown(self.settings.extras) or 'nothing'} ({reason}); "
                   "make up WITH=demo,logs chooses", flush=True)
+            self._settle_images()
             findings = self.examine()
             for finding in findings:
                 if finding.level == "warning":
@@ -67,7 +83,7 @@ class Compose:
                 self._pull()
                 print("starting containers ...", flush=True)
                 self._compose("up", "--detach", "--remove-orphans", "--wait", "--wait-timeout", str(WAIT_SECONDS),
-                              quiet=False)
+                              *(self._services() if self.lookalikes else ()), quiet=False)
                 self._settle(before)
                 if changed and before:
                     self._reload_servers()
@@ -149,13 +165,17 @@ class Compose:
         """Whether containers of this stack exist, started or not."""
         return bool(self._containers())
 
+    def choose_images(self) -> tuple[bool, str]:
+        """The official images or their offline look-alikes: whether they can be had, and which and why."""
+        self._chosen = self._chosen or self._choose_images()
+        return self._chosen
+
     def images(self) -> list[str]:
         """What Docker must have, or be able to pull. An image that is built here counts as what it is built from."""
-        listed = self._compose("config", "--images").split()
-        built = [image for image in listed if image in BUILT]
+        listed = {service["image"] for service in self._rendered().values()}
         base = f"python:{_versions(self.folder)['PYTHON_TAG']}"
-        missing = [image for image in built if not preflight.has(image)]
-        return sorted({image for image in listed if image not in BUILT} | ({base} if missing else set()))
+        missing = [image for image in listed if image in BUILT.values() and not preflight.has(image)]
+        return sorted(listed - set(BUILT.values()) | ({base} if missing else set()))
 
     # --- compose
 
@@ -173,16 +193,54 @@ class Compose:
             self._decided = self._by_memory()
         return self._decided
 
+    def _choose_images(self) -> tuple[bool, str]:
+        if self.asked_images == "offline":
+            self.lookalikes = offline.build(self.settings)
+            return True, "offline look-alikes, as asked"
+        if self.asked_images is None and self.lookalikes and all(map(preflight.has, self.lookalikes.values())):
+            return True, "has the offline look-alikes that were used before (make up IMAGES=official ends that)"
+        self.lookalikes = {}
+        missing = [image for image in self.images() if not preflight.has(image)]
+        if not missing:
+            return True, "has all official images"
+        if preflight.registry_has(missing[0]):
+            return True, f"a registry has the official images that are missing here: {len(missing)}"
+        if self.asked_images is None:
+            self.lookalikes = offline.at_hand(self.settings)
+        if self.lookalikes:
+            return True, f"has offline look-alikes; no registry does, and official images are missing: {len(missing)}"
+        return False, f"no registry does, and official images are missing: {len(missing)}"
+
+    def _settle_images(self) -> None:
+        """Keeps that choice, and says it where it is not the official ones."""
+        can, reason = self.choose_images()
+        if not can:
+            raise VitalsError(f"Docker answers, but {reason}\n  is the network there, and its proxy known to Docker's "
+                              "daemon? `make images-offline` makes look-alikes from Debian packages; ENGINE=native "
+                              "needs no images; the names are in compose/versions.env")
+        offline.keep(self.home / "offline.env", self.lookalikes)
+        if self.lookalikes:
+            without = self._without()
+            if needed := without & self._only_in("logs"):
+                raise VitalsError(f"there are no offline images of {', '.join(sorted(needed))}; leave the logs out: "
+                                  "make up WITH=demo")
+            print(f"images: {reason}\nleft out, as there is no offline image of it: {', '.join(sorted(without))}",
+                  flush=True)
+
+    def _without(self) -> frozenset[str]:
+        """Services that have no image where look-alikes are used."""
+        return frozenset(self._declared()) - frozenset(self._rendered())
+
     def _by_memory(self) -> str:
         """With logs where everything together may use its memory limits, and the images can be had."""
         wanted = self.settings.extras | {"logs"}
-        rendered = self._rendered(wanted)
+        rendered = self._declared(wanted)
         need = sum(int(service.get("mem_limit", 0)) for service in rendered.values())
         free = preflight.available(self.daemon())
         sizes = f"{free / 2**30:.1f} GiB of memory are free, {need / 2**30:.1f} are what all may use"
         if not self._only_in("logs") or free < need:
             return f"without logs: {sizes}"
-        if not self._obtainable({service["image"] for service in rendered.values()} - set(BUILT)):
+        if not self._obtainable({service["image"] for service in rendered.values()} - set(BUILT.values())):
             return "without logs: their images are not here and no registry answers"
         self.settings = self.settings.having(wanted)
         return sizes
@@ -210,8 +268,8 @@ class Compose:
 
     def _environment(self) -> dict[str, str]:
         numbers = {f"{name.upper().replace('-', '_')}_PORT": str(port) for name, port in self.settings.ports.items()}
-        return {**os.environ, **_versions(self.folder), **numbers, "VITALS_RUN": str(self.home),
-                "VITALS_RETENTION": self.settings.retention}
+        return {**os.environ, **_versions(self.folder), **BUILT, **self.lookalikes, **numbers,
+                "VITALS_RUN": str(self.home), "VITALS_RETENTION": self.settings.retention}
 
     def _command(self, *arguments: str, wanted: Iterable[str] | None = None) -> list[str]:
         chosen = self.settings.extras if wanted is None else wanted
@@ -244,8 +302,13 @@ class Compose:
     def _running(self) -> set[str]:
         return {entry["Service"] for entry in self._containers() if entry["State"] == "running"}
 
-    def _rendered(self, wanted: Iterable[str] | None = None) -> dict[str, Any]:
-        """The services as Compose understands the files."""
+    def _rendered(self) -> dict[str, Any]:
+        """The services that run, as Compose understands the files."""
+        images = self.lookalikes.values()
+        return {name: service for name, service in self._declared().items() if not images or service["image"] in images}
+
+    def _declared(self, wanted: Iterable[str] | None = None) -> dict[str, Any]:
+        """All services in the files."""
         model = json.loads(self._compose("config", "--format", "json", wanted=wanted))
         services: dict[str, Any] = model["services"]
         return services
@@ -326,7 +389,8 @@ class Compose:
                 secrets.write(place / name, text, 0o644)
 
     def _install(self) -> bool:
-        return config.install(self.settings, "compose", self.home / "config", self._tools())
+        settings = self.settings.model_copy(update={"without": self._without()})
+        return config.install(settings, "compose", self.home / "config", self._tools())
 
     def _tools(self) -> dict[str, Path]:
         """promtool and amtool where this machine can have them; elsewhere the servers are the first to check."""
@@ -347,9 +411,11 @@ class Compose:
     def _greet(self, seconds: float) -> None:
         p = self.settings.ports
         demo = f"\n  Demo apps      http://127.0.0.1:{p['demo']}" if self.settings.demo else ""
+        grafana = "" if "grafana" in self._without() else (
+            f"\n  Grafana        http://127.0.0.1:{p['grafana']}        admin, password in "
+            f"{secrets.folder(self.settings)}/grafana-admin")
         print(f"""
-up in {seconds:.0f} s
-  Grafana        http://127.0.0.1:{p['grafana']}        admin, password in {secrets.folder(self.settings)}/grafana-admin
+up in {seconds:.0f} s{grafana}
   Notifications  http://127.0.0.1:{p['inbox']}        what fires now, and what was told
   Prometheus     http://127.0.0.1:{p['prometheus']}
   Alertmanager   http://127.0.0.1:{p['alertmanager']}{demo}

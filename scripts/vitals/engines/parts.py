@@ -151,16 +151,25 @@ def fetch(settings: Settings, packages: Sequence[str], suite: str) -> Path:
     done = _folder(settings, packages, suite)
     if done.is_dir():
         return done
-    try:
-        settings.cache.mkdir(parents=True, exist_ok=True)
-        with _locked(settings.cache / f".{suite}.lock"):
-            if not done.is_dir():
-                _room(settings.cache)
-                _fetch(settings.cache, list(packages), suite, done)
-    except OSError as err:
-        what = "there is no room left" if err.errno == errno.ENOSPC else f"cannot be written ({err.strerror})"
-        raise VitalsError(f"{settings.cache}: {what}; set VITALS_CACHE to another folder") from err
+    with _cached(settings.cache, suite):
+        if not done.is_dir():
+            _fetch(settings.cache, list(packages), suite, done)
     return done
+
+
+def debs(settings: Settings, packages: Sequence[str], suite: str) -> dict[str, Path]:
+    """The packages as they come, not unpacked: name → file, all of one day. Raises VitalsError as ``fetch`` does."""
+    done = _folder(settings, packages, suite).with_name(_folder(settings, packages, suite).name + "-debs")
+    if not done.is_dir():
+        with _cached(settings.cache, suite):
+            if not done.is_dir():
+                config = _private_root(settings.cache / f"apt-{suite}", suite)
+                with tempfile.TemporaryDirectory(dir=settings.cache, prefix=".fetch-") as folder:
+                    work = Path(folder) / "debs"
+                    work.mkdir()
+                    _download(config, list(packages), work)
+                    work.rename(done)
+    return {file.name.split("_")[0]: file for file in sorted(done.glob("*.deb"))}
 
 
 # --- how --------------------------------------------------------------------------------------------------
@@ -171,6 +180,19 @@ def _folder(settings: Settings, packages: Sequence[str], suite: str) -> Path:
     return settings.cache / f"{suite}-{key}"
 
 
+@contextmanager
+def _cached(cache: Path, suite: str) -> Iterator[None]:
+    """The cache folder, made, with room in it, and for one fetch from this suite at a time."""
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with _locked(cache / f".{suite}.lock"):
+            _room(cache)
+            yield
+    except OSError as err:
+        what = "there is no room left" if err.errno == errno.ENOSPC else f"cannot be written ({err.strerror})"
+        raise VitalsError(f"{cache}: {what}; set VITALS_CACHE to another folder") from err
+
+
 def _room(cache: Path) -> None:
     if shutil.disk_usage(cache).free < NEEDED_BYTES:
         raise OSError(errno.ENOSPC, "no room")
@@ -178,10 +200,6 @@ def _room(cache: Path) -> None:
 
 def _fetch(cache: Path, packages: list[str], suite: str, done: Path) -> None:
     """Aside first, then renamed: an interrupted fetch leaves nothing half."""
-    for program in ("apt-get", "apt-config", "dpkg-deb", "dpkg"):
-        if not shutil.which(program):
-            raise VitalsError(f"{program} is not there: the native engine takes its parts with Debian's apt; "
-                              "use ENGINE=compose")
     config = _private_root(cache / f"apt-{suite}", suite)
     with tempfile.TemporaryDirectory(dir=cache, prefix=".fetch-") as folder:
         work = Path(folder)
@@ -238,6 +256,10 @@ def _trim(root: Path) -> None:
 
 def _private_root(root: Path, suite: str) -> Path:
     """An apt configuration that writes only under ``root``; the machine's proxies and logins to mirrors are kept."""
+    for program in ("apt-get", "apt-config", "dpkg-deb", "dpkg"):
+        if not shutil.which(program):
+            raise VitalsError(f"{program} is not there: the native engine takes its parts with Debian's apt; "
+                              "use ENGINE=compose")
     source = mirror()
     keyring = next((k for k in KEYRINGS if k.exists()), None)
     if keyring is None:
