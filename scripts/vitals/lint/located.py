@@ -6,6 +6,7 @@ read recursively and aliases are shared, not copied, so no input can exhaust the
 
 from __future__ import annotations
 
+import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -118,6 +119,12 @@ class Scalar:
     def index(self, offset: int) -> int | None:
         """The offset into the file; None where only the start is known."""
         return self.origin.index(self._at(offset)) if self.exact else None
+
+    def written(self, new: str) -> str:
+        """A piece of text as it must be written in here."""
+        if self.spot[2] in ('"', "j"):
+            return json.dumps(new, ensure_ascii=False)[1:-1]
+        return new.replace("'", "''") if self.spot[2] == "'" else new
 
     def _at(self, offset: int) -> int:
         exact = self.exact

@@ -1,4 +1,4 @@
-"""How a run is told: as text for people, and in the formats that CI systems read."""
+"""How a run is told to people. The formats that programs read are in `formats`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from vitals.lint.located import Unreadable
 from vitals.lint.model import Finding, Place, Severity, Source, Text
+from vitals.lint.suppressions import Suppression
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 WIDTH = 118  # of an expression's line; a longer one is cut around what matters
@@ -22,10 +23,13 @@ class Report:
     unreadable: list[Unreadable] = field(default_factory=list)
     skipped: list[tuple[Place, str]] = field(default_factory=list)  # not analysed, and what it is
     sources: list[Source] = field(default_factory=list)
-    hidden: int = 0  # findings that suppressions, the baseline, or what has not changed, keep back
+    suppressed: list[tuple[Finding, Suppression]] = field(default_factory=list)
+    hidden: int = 0  # findings that the baseline has, or in lines that have not changed
+    fail_on: str = "warning"
 
-    def count(self, severity: Severity) -> int:
-        return sum(finding.severity == severity for finding in self.findings)
+    def fails(self, finding: Finding) -> bool:
+        """Whether a finding makes the run fail."""
+        return self.fail_on in SEVERITIES and SEVERITIES.index(finding.severity) <= SEVERITIES.index(self.fail_on)
 
 
 # --- text -----------------------------------------------------------------------------------------------
@@ -65,8 +69,10 @@ def summary(report: Report) -> str:
     read = [_plural(rules, "rule")] if rules or not queries else []
     read += [_plural(queries, "query")] if queries else []
     line = f"{found or 'nothing found'} in {' and '.join(read)} of {_plural(len(report.sources), 'file')}"
+    if report.suppressed:
+        line += f"; {len(report.suppressed)} suppressed"
     if report.hidden:
-        line += f"; {report.hidden} kept back"
+        line += f"; {report.hidden} not new"
     if report.unreadable:
         line += f"; {_plural(len(report.unreadable), 'file')} could not be read"
     return line
