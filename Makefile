@@ -53,7 +53,7 @@ check: ready ## check generated files, rules, routes, parity, types and style (s
 
 test: ready ## everything: the checks, unit tests, rule tests, and a running stack of its own
 	@$(VITALS) check
-	@$(PYTEST) -q -n 2 tests/unit tests/rules
+	@$(PYTEST) -q -n 2 tests/unit tests/lint tests/rules
 	@$(PYTEST) -q tests/stack
 
 compat: ready ## optional: the rules in Prometheus 2.53 and VictoriaMetrics' vmalert-tool

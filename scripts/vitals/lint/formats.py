@@ -53,7 +53,9 @@ def github(report: Report) -> str:
 
 
 def _command(level: str, place: Place, end: Place | None, title: str, text: str) -> str:
-    given = {"file": place.file, "line": place.line, "col": place.column} if place.line else {"file": place.file}
+    given: dict[str, object] = {"file": place.file}
+    if place.line:
+        given |= {"line": place.line, "col": place.column}
     if end:
         given |= {"endLine": end.line} | ({"endColumn": end.column} if end.line == place.line else {})
     given["title"] = title

@@ -19,12 +19,13 @@ Lines = list[tuple[float, float]]  # ranges; lines that were taken out stand bet
 def filter(findings: Iterable[Finding], sources: Iterable[Source], ref: str) -> list[Finding]:
     """The findings in rules, panels or groups of which a line has changed since ``ref`` left this branch.
 
-    Standard input and files that git does not track count as changed. Raises VitalsError.
+    Standard input and files that git does not track count as changed; what is said of other files than the sources
+    stays. Raises VitalsError.
     """
     changes = _Changes(ref)
     extents = {source.file: _extents(source) for source in sources}
-    return [finding for finding in findings
-            if changes.touch(finding.place.file, _unit(finding, extents.get(finding.place.file, [])))]
+    return [finding for finding in findings if finding.place.file not in extents
+            or changes.touch(finding.place.file, _unit(finding, extents.get(finding.place.file, [])))]
 
 
 def _extents(source: Source) -> list[Extent]:

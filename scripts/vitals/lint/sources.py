@@ -99,8 +99,6 @@ def _bytes(path: str) -> bytes:
             return stream.read(MAX_BYTES + 1)
     except OSError as err:
         raise Unreadable(whole, f"cannot be read: {err.strerror}") from err
-    except ValueError as err:
-        raise Unreadable(whole, f"cannot be read: {err}") from err
 
 
 def _decode(file: str, data: bytes) -> str:
