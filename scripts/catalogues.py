@@ -27,8 +27,6 @@ from vitals.settings import Settings, load
 
 SUITES = ("bookworm", "trixie", "forky")
 OUT = Path(__file__).parent / "vitals/lint/catalogues"
-# What client libraries show on every page belongs to no exporter.
-COMMON = re.compile(r"^(process|go|promhttp|python|scrape)_")
 PORT = 19870
 
 
@@ -58,7 +56,8 @@ def main() -> None:
             for one in found:
                 merge(seen, one)
             # What no run on this machine can show (other hardware, replicas) stays from before.
-            bundle.entries |= {metric: known for metric, known in seen.items() if not COMMON.match(metric)}
+            # What client libraries show on every page is in a file of its own.
+            bundle.entries |= {metric: known for metric, known in seen.items() if bundled.file_of(metric) == name}
             bundled.write(OUT / f"{name}.txt", bundle)
             print(f"{name}: {len(seen)} seen, {len(bundle.entries)} known", file=sys.stderr)
 

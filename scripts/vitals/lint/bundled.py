@@ -23,7 +23,7 @@ PREFIXES = {
     "container_": "cadvisor", "machine_": "cadvisor", "cadvisor_": "cadvisor", "prometheus_": "prometheus",
     "net_conntrack_": "prometheus", "alertmanager_": "alertmanager", "kube_": "kube_state_metrics",
     "elasticsearch_": "elasticsearch_exporter", "mtail_": "mtail", "process_": "process", "up": "process",
-    "scrape_": "process", "ALERTS": "process", "go_": "process", "python_": "process",
+    "scrape_": "process", "ALERTS": "process", "ALERTS_": "process", "go_": "process", "python_": "process",
     "apiserver_": "kubernetes", "rest_client_": "kubernetes", "kubelet_": "kubernetes", "scheduler_": "kubernetes",
     "coredns_": "kubernetes",
 }
@@ -91,12 +91,15 @@ def lost_label(name: str, label: str) -> str | None:
          if old == label and prefix.endswith("*") and name.startswith(prefix[:-1])), None)
 
 
-def bundle_of(name: str) -> Bundle | None:
+def file_of(name: str) -> str | None:
     """The file that knows a metric's exporter."""
     end = name.find("_")
-    file = PREFIXES.get(name[:end + 1] if end >= 0 else name)
-    if file is None and end >= 0:
-        file = PREFIXES.get(name[:name.find("_", end + 1) + 1])
+    found = PREFIXES.get(name[:end + 1] if end >= 0 else name)
+    return found if found or end < 0 else PREFIXES.get(name[:name.find("_", end + 1) + 1])
+
+
+def bundle_of(name: str) -> Bundle | None:
+    file = file_of(name)
     return load(file) if file else None
 
 
