@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -32,19 +32,37 @@ class Catalogue(Protocol):
         """True: this catalogue knows every metric of the name's namespace, so one it does not know does not exist."""
         ...
 
+    def renamed(self, name: str) -> str | None:
+        """What took the place of a metric that is no longer exposed (empty: nothing); None: not known to be gone."""
+        ...
+
+    def lost_label(self, name: str, label: str) -> str | None:
+        """The same for a label of a metric."""
+        ...
+
 
 class Known:
     """A catalogue held in memory. ``complete`` are the prefixes (``node_``) it knows every metric of."""
 
-    def __init__(self, metrics: Iterable[Metric] = (), complete: Iterable[str] = ()) -> None:
+    def __init__(self, metrics: Iterable[Metric] = (), complete: Iterable[str] = (),
+                 renamed: Mapping[str, str] | None = None,
+                 lost: Mapping[str, Mapping[str, str]] | None = None) -> None:
         self._metrics = {metric.name: metric for metric in metrics}
         self._complete = tuple(complete)
+        self._renamed = renamed or {}
+        self._lost = lost or {}
 
     def metric(self, name: str) -> Metric | None:
         return self._metrics.get(name)
 
     def knows_prefix(self, name: str) -> bool:
         return bool(self._complete) and name.startswith(self._complete)
+
+    def renamed(self, name: str) -> str | None:
+        return self._renamed.get(name)
+
+    def lost_label(self, name: str, label: str) -> str | None:
+        return self._lost.get(name, {}).get(label)
 
 
 class Several:
@@ -58,6 +76,12 @@ class Several:
 
     def knows_prefix(self, name: str) -> bool:
         return any(c.knows_prefix(name) for c in self._catalogues)
+
+    def renamed(self, name: str) -> str | None:
+        return next((found for c in self._catalogues if (found := c.renamed(name)) is not None), None)
+
+    def lost_label(self, name: str, label: str) -> str | None:
+        return next((found for c in self._catalogues if (found := c.lost_label(name, label)) is not None), None)
 
 
 EMPTY = Known()

@@ -45,7 +45,7 @@ class _Run:
             self.over("file", source, source.file, None, Place(source.file, 1, 1))
             self.result[first:] = sorted(self.result[first:], key=_order)
         first = len(self.result)
-        self.over("files", self.context, "", None, Place("", 1, 1))
+        self.over("files", self.context.sources, "", None, Place("", 1, 1))
         self.result[first:] = sorted(self.result[first:], key=_order)
         return self.result
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from vitals.lint.catalogue import EMPTY, Catalogue
-from vitals.lint.expression import Expression, NotAnalysed, parse
+from vitals.lint.expression import ABSENT, Expression, NotAnalysed, Selector, parse, walk
 from vitals.lint.model import (
     AlertTest,
     Check,
@@ -87,6 +87,13 @@ class Context:
             if rule.kind == "record":
                 found.setdefault(rule.name.value, []).append(rule)
         return found
+
+    @cached_property
+    def guarded(self) -> frozenset[str]:
+        """Names of metrics whose absence some rule sees."""
+        calls = [call for rule in self.rules() if "absent" in rule.expr.value and (found := self.of(rule))
+                 for call in found.calls if call.func in ABSENT]
+        return frozenset(node.name for call in calls for node in walk(call) if isinstance(node, Selector) and node.name)
 
 
 def parsed(text: str, variables: bool = False) -> Expression | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vitals.lint.checks.base import Context, Said, Subject, check
-from vitals.lint.expression import Aggregate, Binary, Call, Hole, Negation, Node, Selector
+from vitals.lint.expression import SELECTING, Aggregate, Binary, Call, Hole, Negation, Node, Selector, Subquery
 
 # Labels that say where a server stands; a set-up with one cluster has them nowhere, and then they match as absent.
 PLACES = frozenset({"cluster", "cluster_id", "region", "environment", "env", "tenant"})
@@ -34,6 +34,7 @@ def dead_join(subject: Subject, context: Context) -> Iterator[Said]:
             continue
         found = _unmatched(node)
         if not found:
+            yield from _differing(node)
             continue
         label, has, lacks = found
         side, other = ("left", "right") if has is node.left else ("right", "left")
@@ -41,6 +42,46 @@ def dead_join(subject: Subject, context: Context) -> Iterator[Said]:
         span = (node.op_start, node.op_start + len(node.op))
         yield Said(f"the {side} side has the label `{label}` and the {other} side cannot have it: this {result}",
                    _advice(node, label, lacks), span)
+
+
+def _differing(node: Binary) -> Iterator[Said]:
+    """Labels that both sides fix, to different values."""
+    left, right = _fixed(node.left), _fixed(node.right)
+    for label in sorted(left.keys() & right.keys()):
+        if left[label] == right[label] or label == "__name__":
+            continue
+        if node.matching == "on" and label not in node.on or node.matching == "ignoring" and label in node.on:
+            continue
+        result = "takes nothing away" if node.op == "unless" else "gives nothing"
+        yield Said(f'`{label}` is "{left[label]}" on the left and "{right[label]}" on the right: this {result}',
+                   f"match `ignoring ({label})`, or aggregate `{label}` away", (node.op_start,
+                                                                               node.op_start + len(node.op)))
+        return
+
+
+def _fixed(node: Node) -> dict[str, str]:
+    """The labels whose value is the same in every series of the result."""
+    if isinstance(node, Selector):
+        return {} if node.partial else {m.name: m.value for m in node.matchers
+                                        if m.op == "=" and m.value and not m.variable}
+    if isinstance(node, Call) and node.func not in ("label_replace", "label_join", "info", "absent",
+                                                    "absent_over_time", "vector"):
+        vectors = [arg for arg in node.args if not arg.scalar]
+        return _fixed(vectors[0]) if len(vectors) == 1 else {}
+    if isinstance(node, Subquery):
+        return _fixed(node.expr)
+    if isinstance(node, Aggregate):
+        inner = _fixed(node.expr)
+        return inner if node.op in SELECTING else {k: v for k, v in inner.items() if node.labels.can_have(k)}
+    if isinstance(node, Binary):
+        if node.left.scalar or node.right.scalar:
+            return _fixed(node.right if node.left.scalar else node.left)
+        if node.op in ("and", "unless"):
+            return _fixed(node.left)
+        if node.op != "or" and not node.open and not node.include:
+            fixed = _fixed(node.right if node.group == "right" else node.left)
+            return {k: v for k, v in fixed.items() if node.labels.can_have(k)}
+    return {}
 
 
 def _advice(node: Binary, label: str, lacks: Node) -> str:
@@ -54,7 +95,8 @@ def _unmatched(node: Binary) -> tuple[str, Node, Node] | None:
     for has, lacks in ((node.left, node.right), (node.right, node.left)):
         if lacks.labels.only is None and not lacks.labels.never:
             continue
-        for label in sorted(owned(has)):
+        alone = lacks.labels.only == frozenset()
+        for label in sorted(owned(has, alone)):
             if label in PLACES or lacks.labels.can_have(label):
                 continue
             if node.matching == "on" and label not in node.on or node.matching == "ignoring" and label in node.on:
@@ -63,57 +105,57 @@ def _unmatched(node: Binary) -> tuple[str, Node, Node] | None:
     return None
 
 
-def owned(node: Node) -> frozenset[str]:
+def owned(node: Node, any_name: bool = False) -> frozenset[str]:
     """Labels that every series of the result has, as far as one can trust what is written: those matched by, those
-    aggregated by, and ``job`` and ``instance`` of what is scraped."""
-    if isinstance(node, Aggregate) and node.op not in ("topk", "bottomk", "limitk", "limit_ratio"):
-        inner = owned(node.expr)
+    aggregated by, and ``job`` and ``instance`` of what is scraped (of well-known exporters, or whatever the name)."""
+    if isinstance(node, Aggregate) and node.op not in SELECTING:
+        inner = owned(node.expr, any_name)
         if node.mode == "by":
             # A label that is grouped by is there, or nobody would write it.
             return frozenset(x for x in node.by if node.labels.can_have(x)) - {"__name__"}
         return inner - frozenset(node.by) if node.mode == "without" else frozenset()
     if isinstance(node, Selector):
-        return _of_selector(node)
+        return _of_selector(node, any_name)
     if isinstance(node, Aggregate):
-        return owned(node.expr)
-    if isinstance(node, Negation):
-        return owned(node.expr)
+        return owned(node.expr, any_name)
+    if isinstance(node, Negation | Subquery):
+        return owned(node.expr, any_name)
     if isinstance(node, Call):
         vectors = [arg for arg in node.args if not arg.scalar]
         if len(vectors) != 1 or node.func in ("absent", "absent_over_time", "info", "vector", "label_replace",
                                               "label_join", "histogram_quantiles"):
             return node.labels.sure
-        inner = owned(vectors[0].expr if hasattr(vectors[0], "expr") else vectors[0])  # through a subquery
+        inner = owned(vectors[0], any_name)
         return frozenset(x for x in inner if node.labels.can_have(x))
     if isinstance(node, Binary):
-        return _of_binary(node)
+        return _of_binary(node, any_name)
     return node.labels.sure
 
 
-def _of_selector(node: Selector) -> frozenset[str]:
+def _of_selector(node: Selector, any_name: bool) -> frozenset[str]:
     known = node.labels.sure - {"__name__"}
     if node.partial or not node.name or ":" in node.name or node.name.startswith("ALERTS"):
         return known
-    if scraped(node.name):
+    if any_name or scraped(node.name):
         known |= {x for x in ("instance", "job") if x not in node.labels.never}
     return known
 
 
 # Namespaces of exporters that are scraped, so that their series have the labels job and instance.
-SCRAPED = ("node_", "kube_", "container_", "up", "go_", "process_", "pg_", "mysql_", "redis_", "rabbitmq_", "haproxy_",
+SCRAPED = ("node_", "kube_", "container_", "go_", "process_", "pg_", "mysql_", "redis_", "rabbitmq_", "haproxy_",
            "nginx_", "kafka_", "elasticsearch_", "mongodb_", "windows_", "blackbox_", "probe_", "etcd_", "apiserver_",
            "kubelet_", "coredns_", "prometheus_", "alertmanager_", "memcached_", "consul_", "vault_", "zookeeper_",
            "jvm_", "traefik_", "machine_", "scrape_", "ceph_", "minio_", "argocd_", "certmanager_", "nodejs_")
 
 
 def scraped(name: str) -> bool:
-    return name == "up" or name != "up" and not name.startswith("up") and name.startswith(SCRAPED)
+    return name == "up" or name.startswith(SCRAPED)
 
 
-def _of_binary(node: Binary) -> frozenset[str]:
+def _of_binary(node: Binary, any_name: bool) -> frozenset[str]:
     if node.left.scalar or node.right.scalar:
-        return owned(node.right if node.left.scalar else node.left)
-    left, right = owned(node.left), owned(node.right)
+        return owned(node.right if node.left.scalar else node.left, any_name)
+    left, right = owned(node.left, any_name), owned(node.right, any_name)
     if node.op == "or":
         return left & right
     if node.op in ("and", "unless"):
@@ -128,4 +170,36 @@ def _of_binary(node: Binary) -> frozenset[str]:
     if node.matching == "ignoring":
         return (left | right) - frozenset(node.on)
     return left | right
+
+
+@check(
+    "group-label-lost", "error", "expression",
+    "group_left copies a label that the other side does not have",
+    why="""\
+`group_left (x)` copies `x` from the side with one series per match. Aggregated away there, it is not copied; what the
+many side had under that name is even removed.
+""",
+    bad="""\
+record: node:pods:count
+expr: kube_pod_status_ready * on (namespace, pod) group_left (node) max by (namespace, pod) (kube_pod_info)
+""",
+    good="""\
+record: node:pods:count
+expr: kube_pod_status_ready * on (namespace, pod) group_left (node) max by (namespace, pod, node) (kube_pod_info)
+""")
+def group_label_lost(subject: Subject, context: Context) -> Iterator[Said]:
+    for node in subject.expression.binaries:
+        if not node.include or node.open or node.left.scalar or node.right.scalar:
+            continue
+        one = node.left if node.group == "right" else node.right
+        many = node.right if node.group == "right" else node.left
+        for label in node.include:
+            if one.labels.can_have(label) or label in PLACES:
+                continue
+            if node.matching == "on" and label in node.on:
+                continue  # refused by promtool
+            kept = many.labels.can_have(label)
+            result = f"and so `{label}` is removed" if kept else f"so there is no `{label}`"
+            yield Said(f"group_{node.group} copies `{label}`, which the other side cannot have, {result}",
+                       f"keep `{label}` in the aggregation of that side", one.span)
 

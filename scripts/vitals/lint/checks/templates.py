@@ -1,1 +1,531 @@
+"""What annotations, alert labels, legends and links make of a result."""
 
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from vitals.lint.checks.base import Context, Panel, Said, Subject, Text, check, parsed
+from vitals.lint.expression import COMPARISONS, RATES, Aggregate, Binary, Call, Node, Number, Selector
+from vitals.lint.values import RATIO, is_part, unit
+
+_ACTION = re.compile(r"""\{\{-?\s*((?:[^"`'{}]|"(?:[^"\\]|\\.)*"|`[^`]*`|'(?:[^'\\]|\\.)*')*?)\s*-?\}\}""", re.S)
+_LABEL = re.compile(r"\$labels\.([A-Za-z_]\w*)|\bindex\s+\$labels\s+[\"`]([A-Za-z_]\w*)[\"`]")
+_DOT_LABEL = re.compile(r"(?<![\w)\]$.])\.Labels\.([A-Za-z_]\w*)")
+_VALUE = re.compile(r"\$value\b|(?<![\w)\]$.])\.Value\b")
+_KEYWORD = re.compile(r"(if|else|range|with|define|block|template|end)\b")
+
+
+class Action(NamedTuple):
+    """What stands between ``{{`` and ``}}``."""
+
+    text: str
+    start: int  # of the braces
+    end: int
+    keyword: str  # if, else, range, with, define, end, or empty: its result is printed
+    inside: bool  # of a range, with or define: the dot is another
+
+
+def actions(text: str) -> list[Action]:
+    if "{{" not in text or len(text) > 20_000:
+        return []
+    found: list[Action] = []
+    opened: list[str] = []
+    for match in _ACTION.finditer(text):
+        word = _KEYWORD.match(match[1])
+        keyword = word[1] if word else ""
+        inside = any(x in ("range", "with", "define", "block") for x in opened)
+        found.append(Action(match[1], match.start(), match.end(), keyword, inside))
+        if keyword in ("if", "range", "with", "define", "block"):
+            opened.append(keyword)
+        elif keyword == "end" and opened:
+            opened.pop()
+    return found
+
+
+def _escaped(text: str) -> bool:
+    """Whether a template makes the template (Helm, Ansible, jsonnet): what it will say is not known here."""
+    return '{{ "{{' in text or "{{`" in text or "{{ `" in text or '{{"{{' in text or "{% " in text or "{{ '{{" in text \
+        or "{{'{{" in text
+
+
+def _texts(subject: Subject, labels: bool = True) -> Iterator[Text]:
+    """An alert's annotations and, with them, its labels."""
+    if subject.is_alert and subject.rule:
+        for text in subject.rule.annotations.values():
+            if not _escaped(text.value):
+                yield text
+        if labels:
+            yield from (text for text in subject.rule.labels.values() if not _escaped(text.value))
+
+
+@check(
+    "template-label", "error", "expression",
+    "An annotation uses a label that the result does not have",
+    why="""\
+A label that the expression aggregates away is empty in the template: the notification says `Instance  is down` and
+nobody knows which.
+""",
+    bad="""\
+alert: TooManyErrors
+expr: sum by (job) (rate(http_errors_total[5m])) > 1
+annotations:
+  summary: Errors on {{ $labels.instance }}
+""",
+    good="""\
+alert: TooManyErrors
+expr: sum by (job, instance) (rate(http_errors_total[5m])) > 1
+annotations:
+  summary: Errors on {{ $labels.instance }}
+""")
+def template_label(subject: Subject, context: Context) -> Iterator[Said]:
+    rule = subject.rule
+    if rule is None or not subject.is_alert:
+        return
+    labels = subject.expression.root.labels
+    if labels.only is None and not labels.never:
+        return
+    for text in _texts(subject):
+        for label, start, end in _used(text.value):
+            if labels.can_have(label):
+                continue
+            if label in rule.labels or label in rule.group.labels or label == "alertname":
+                continue  # template-own-label says it
+            yield Said(f"the result has no label `{label}`: {_why(subject, label)}",
+                       f"keep `{label}` in the expression, or leave it out of the text", (start, end), text)
+
+
+def _why(subject: Subject, label: str) -> str:
+    only = subject.expression.root.labels.only
+    if only is None:
+        return "it was aggregated away"
+    if not only:
+        return "it has no labels at all"
+    return f"it only has {', '.join(sorted(only))}"
+
+
+def _used(text: str) -> Iterator[tuple[str, int, int]]:
+    """The labels that a template prints, where no condition asks for them first."""
+    if "abels" not in text:
+        return
+    found = actions(text)
+    asked = {name for action in found if action.keyword for name in _names(action)}
+    for action in found:
+        if action.keyword:
+            continue
+        for name in _names(action):
+            if name not in asked:
+                yield name, action.start, action.end
+
+
+def _names(action: Action) -> Iterator[str]:
+    for match in _LABEL.finditer(action.text):
+        yield match[1] or match[2]
+    if not action.inside:
+        for match in _DOT_LABEL.finditer(action.text):
+            yield match[1]
+
+
+@check(
+    "template-own-label", "warning", "expression",
+    "A template asks for a label that the rule itself adds",
+    why="""\
+`$labels` are the labels of the expression's result. What stands under `labels:`, and `alertname`, are added later and
+are empty in every template of the rule.
+""",
+    bad="""\
+alert: Down
+expr: up == 0
+labels:
+  severity: critical
+annotations:
+  summary: '[{{ $labels.severity }}] {{ $labels.instance }} is down'
+""",
+    good="""\
+alert: Down
+expr: up == 0
+labels:
+  severity: critical
+annotations:
+  summary: '[critical] {{ $labels.instance }} is down'
+""")
+def template_own_label(subject: Subject, context: Context) -> Iterator[Said]:
+    rule = subject.rule
+    if rule is None or not subject.is_alert:
+        return
+    own = {"alertname", *rule.labels, *rule.group.labels}
+    text_of_all = subject.expression.text
+    for text in _texts(subject):
+        for label, start, end in _used(text.value):
+            if label not in own or label in text_of_all or "ALERTS" in text_of_all:
+                continue
+            if label in rule.labels and "{{" in rule.labels[label].value or ":" in text_of_all and label != "alertname":
+                continue
+            if subject.expression.root.labels.only is None and label not in ("alertname", "severity", "priority"):
+                continue
+            yield Said(f"`{label}` is the rule's own label: it is not in $labels, and the text stays empty here",
+                       "write it out" if label in rule.labels else "write the alert's name out", (start, end), text)
+
+
+@check(
+    "template-outside", "error", "expression",
+    "A template's variable stands outside the braces",
+    why="Only what stands in `{{ }}` is replaced; `$value` alone is sent as it is.",
+    bad="""\
+alert: Down
+expr: up == 0
+annotations:
+  summary: $labels.instance is down
+""",
+    good="""\
+alert: Down
+expr: up == 0
+annotations:
+  summary: '{{ $labels.instance }} is down'
+""")
+def template_outside(subject: Subject, context: Context) -> Iterator[Said]:
+    for text in _texts(subject):
+        if "$labels." not in text.value and "$value" not in text.value or len(text.value) > 20_000:
+            continue
+        rest = _ACTION.sub(lambda m: " " * len(m[0]), text.value)
+        if "{{" in rest or "}}" in rest:
+            continue
+        found = re.search(r"(?<![\\$\w])\$(?:labels\.\w+|value\b)", rest)
+        if found:
+            yield Said(f"`{found[0]}` stands outside of {{{{ }}}} and is sent as it is",
+                       f"write {{{{ {found[0]} }}}}", found.span(), text)
+
+
+_PRINTF = re.compile(r"""(?:^|\(|\|)\s*printf\s+("(?:[^"\\]|\\.)*"|`[^`]*`)\s*"""
+                     r"""(\$value|\$labels\.\w+|\.Value)?\s*(?:$|\||\))""")
+_VERB = re.compile(r"%[-+# 0]*\d*(?:\.\d+)?([a-zA-Z%])")
+
+
+@check(
+    "template-printf", "error", "expression",
+    "printf is given a verb that does not fit",
+    why="`$value` is a float and a label is a string: `printf \"%d\" $value` prints `%!d(float64=3)`.",
+    bad="""\
+alert: Queue
+expr: queue_length > 100
+annotations:
+  summary: '{{ printf "%d" $value }} jobs wait'
+""",
+    good="""\
+alert: Queue
+expr: queue_length > 100
+annotations:
+  summary: '{{ printf "%.0f" $value }} jobs wait'
+""")
+def template_printf(subject: Subject, context: Context) -> Iterator[Said]:
+    for text in _texts(subject):
+        if "printf" not in text.value:
+            continue
+        for action in actions(text.value):
+            for found in _PRINTF.finditer(action.text):
+                given = found[2]
+                if not given:
+                    before = re.fullmatch(r"\s*(\$value|\$labels\.\w+|\.Value)\s*", action.text[:found.start()])
+                    given = before[1] if before else None
+                verbs = [verb for verb in _VERB.findall(found[1]) if verb != "%"]
+                if not given or len(verbs) != 1 or action.inside and given == ".Value":
+                    continue
+                number = given in ("$value", ".Value")
+                if verbs[0] in ("dsqctoUp" if number else "dfFeEgGbcoUt"):
+                    kind = "a float" if number else "a string"
+                    yield Said(f"%{verbs[0]} does not fit {given}, which is {kind}: the text will say "
+                               f"%!{verbs[0]}({'float64' if number else 'string'}=…)",
+                               f"use {'%.0f' if number else '%s'}", (action.start, action.end), text)
+
+
+@check(
+    "value-in-label", "warning", "expression",
+    "An alert's label holds the value",
+    why="""\
+With another value it is another alert: `for` starts anew at every evaluation, and what was firing is resolved and sent
+again. Values belong into annotations.
+""",
+    bad="""\
+alert: DiskFull
+expr: disk_used_ratio > 0.9
+for: 5m
+labels:
+  severity: warning
+  value: '{{ $value }}'
+""",
+    good="""\
+alert: DiskFull
+expr: disk_used_ratio > 0.9
+for: 5m
+labels:
+  severity: warning
+annotations:
+  value: '{{ $value }}'
+""")
+def value_in_label(subject: Subject, context: Context) -> Iterator[Said]:
+    rule = subject.rule
+    if rule is None or not subject.is_alert:
+        return
+    for name, text in rule.labels.items():
+        if _escaped(text.value):
+            continue
+        for action in actions(text.value):
+            if not action.keyword and not action.inside and re.search(r"\$value\b|(?<![\w)$.])\.Value\b", action.text):
+                yield Said(f"the label `{name}` changes with the value, and so does the alert's identity",
+                           "move it to the annotations", (action.start, action.end), text)
+
+
+# Values in words
+
+def value_nodes(root: Node) -> list[Node]:
+    """The expressions whose value ``$value`` is."""
+    if isinstance(root, Binary):
+        if root.op in ("and", "unless"):
+            return value_nodes(root.left)
+        if root.op == "or":
+            return value_nodes(root.left) + value_nodes(root.right)
+        if root.op in COMPARISONS and not root.as_bool:
+            return value_nodes(root.right if root.left.scalar else root.left)
+    return [root]
+
+
+def _limits(root: Node) -> list[float]:
+    """The literals that ``$value`` was compared with."""
+    found = []
+    while isinstance(root, Binary):
+        if root.op in COMPARISONS:
+            for side in (root.left, root.right):
+                if isinstance(side, Number) and side.value is not None:
+                    found.append(side.value)
+            root = root.right if root.left.scalar else root.left
+        elif root.op in ("and", "unless"):
+            root = root.left
+        else:
+            break
+    return found
+
+
+_PERCENT = re.compile(r"(?:\}\}\s?%)|(?:\}\} ?percent\b)")
+_SIMPLE_VALUE = re.compile(
+    r"""(?:\$value|\.Value)(?:\s*\|\s*(?:humanize|printf\s+"[^"]*"))*|printf\s+("[^"]*")\s+(?:\$value|\.Value)""")
+
+
+@check(
+    "ratio-as-percent", "error", "expression",
+    "A share between 0 and 1 is printed with a percent sign",
+    why="At 95 % the notification says 0.95%.",
+    bad="""\
+alert: ManyErrors
+expr: sum(rate(http_requests_total{code=~"5.."}[5m])) / sum(rate(http_requests_total[5m])) > 0.05
+annotations:
+  summary: '{{ $value }}% of requests fail'
+""",
+    good="""\
+alert: ManyErrors
+expr: sum(rate(http_requests_total{code=~"5.."}[5m])) / sum(rate(http_requests_total[5m])) > 0.05
+annotations:
+  summary: '{{ $value | humanizePercentage }} of requests fail'
+""")
+def ratio_as_percent(subject: Subject, context: Context) -> Iterator[Said]:
+    if not subject.is_alert:
+        return
+    texts = [text for text in _texts(subject, labels=False) if "%" in text.value or "percent" in text.value]
+    if not texts:
+        return
+    root = subject.expression.root
+    nodes = value_nodes(root)
+    limits = _limits(root)
+    if len(nodes) != 1 or not _is_share(nodes[0], limits, context):
+        return
+    for text in texts:
+        for action in actions(text.value):
+            if action.keyword or action.inside or not _SIMPLE_VALUE.fullmatch(action.text):
+                continue
+            if _PERCENT.match(text.value, action.end - 2) or "%%" in action.text:
+                yield Said("the value is a share between 0 and 1, printed as a percentage",
+                           "write {{ $value | humanizePercentage }}", (action.start, action.end), text)
+
+
+def _is_share(node: Node, limits: list[float], context: Context) -> bool:
+    """Whether a value is surely between 0 and 1, or compared as if it were."""
+    if isinstance(node, Binary) and node.op == "-" and isinstance(node.left, Number) and node.left.value == 1:
+        node = node.right
+    if not isinstance(node, Binary) or node.op != "/" or node.left.scalar or node.right.scalar:
+        return False
+    if any(limit > 1 for limit in limits):
+        return False
+    if is_part(node.left, node.right):
+        return True
+    known = unit(node, context.catalogue)
+    if known is not None and known != RATIO:
+        return False
+    return bool(limits) and all(0 < limit < 1 for limit in limits)
+
+
+@check(
+    "percent-humanized", "error", "expression",
+    "humanizePercentage multiplies by 100 what was multiplied already",
+    why="At 95 % the notification says 9500%.",
+    bad="""\
+alert: DiskFull
+expr: 100 * node_filesystem_used_bytes / node_filesystem_size_bytes > 90
+annotations:
+  summary: '{{ $value | humanizePercentage }} used'
+""",
+    good="""\
+alert: DiskFull
+expr: node_filesystem_used_bytes / node_filesystem_size_bytes > 0.9
+annotations:
+  summary: '{{ $value | humanizePercentage }} used'
+""")
+def percent_humanized(subject: Subject, context: Context) -> Iterator[Said]:
+    if not subject.is_alert:
+        return
+    texts = [text for text in _texts(subject, labels=False) if "humanizePercentage" in text.value]
+    nodes = value_nodes(subject.expression.root) if texts else []
+    limits = _limits(subject.expression.root)
+    if not nodes or not all(_is_percent(node) for node in nodes) or limits and max(limits) <= 1:
+        return
+    for text in texts:
+        for action in actions(text.value):
+            if not action.inside and re.fullmatch(r"(?:\$value|\.Value)\s*\|\s*humanizePercentage|"
+                                                  r"humanizePercentage\s+(?:\$value|\.Value)", action.text):
+                yield Said("the value is a percentage already: 95 would be printed as 9500%",
+                           "leave out the `* 100`, or print the value as it is", (action.start, action.end), text)
+
+
+def _is_percent(node: Node) -> bool:
+    """``x * 100``, ``100 - y * 100``."""
+    while isinstance(node, Aggregate) or isinstance(node, Call) and len(node.args) == 1:
+        node = node.expr if isinstance(node, Aggregate) else node.args[0]
+    if not isinstance(node, Binary):
+        return False
+    if node.op == "-" and isinstance(node.left, Number) and node.left.value == 100:
+        return True
+    if node.op == "*":
+        return any(isinstance(side, Number) and side.value == 100 for side in (node.left, node.right))
+    return node.op == "/" and _is_percent(node.left) and not node.right.scalar
+
+
+_PER = re.compile(r"[^.{}\n]{0,30}?(?:\bper |/ ?)(?P<unit>minute|min|hour|day|second|sec|s)\b")
+_IN_WORDS = {"minute": 60, "min": 60, "hour": 3600, "day": 86400, "second": 1, "sec": 1, "s": 1}
+
+
+@check(
+    "rate-in-words", "warning", "expression",
+    "The text names another unit of time than the expression has",
+    why="`rate` is per second, `increase` per window: 5 from `rate(x[1m])` are 300 per minute.",
+    bad="""\
+alert: ManyErrors
+expr: sum(rate(errors_total[5m])) > 10
+annotations:
+  summary: '{{ $value }} errors per minute'
+""",
+    good="""\
+alert: ManyErrors
+expr: sum(rate(errors_total[5m])) * 60 > 10
+annotations:
+  summary: '{{ $value }} errors per minute'
+""")
+def rate_in_words(subject: Subject, context: Context) -> Iterator[Said]:
+    if not subject.is_alert:
+        return
+    nodes = value_nodes(subject.expression.root)
+    period = _period(nodes[0]) if len(nodes) == 1 else None
+    if period is None:
+        return
+    for text in _texts(subject, labels=False):
+        for action in actions(text.value):
+            if action.keyword or action.inside or not _VALUE.search(action.text):
+                continue
+            found = _PER.match(text.value, action.end)
+            if found and _IN_WORDS[found["unit"]] != period:
+                is_rate = period == 1
+                yield Said(f"the value is {'per second' if is_rate else f'per {period:g} seconds'}, "
+                           f"the text says per {found['unit']}",
+                           f"multiply by {_IN_WORDS[found['unit']]}" if is_rate else "say the window, or use rate()",
+                           (action.start, found.end()), text)
+
+
+def _period(node: Node) -> float | None:
+    """The seconds that a count is over: 1 for rates, the window for increases; None: neither."""
+    while isinstance(node, Aggregate) and node.op in ("sum", "avg", "max", "min", "topk"):
+        node = node.expr
+    if not isinstance(node, Call) or node.func not in RATES or not isinstance(node.args[0], Selector):
+        return None
+    selector = node.args[0]
+    # Seconds per second and bytes per second have words of their own.
+    if selector.name and "_seconds" in selector.name:
+        return None
+    return selector.window if node.func == "increase" else 1
+
+
+# Dashboards
+
+_LEGEND = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
+
+
+@check(
+    "legend-label", "warning", "expression",
+    "A legend names a label that the result does not have",
+    why="What `{{ instance }}` stands for is empty, and lines cannot be told apart.",
+    bad="""\
+type: timeseries
+targets:
+- expr: sum by (job) (rate(http_requests_total[$__rate_interval]))
+  legendFormat: '{{ instance }}'
+""",
+    good="""\
+type: timeseries
+targets:
+- expr: sum by (job) (rate(http_requests_total[$__rate_interval]))
+  legendFormat: '{{ job }}'
+""")
+def legend_label(subject: Subject, context: Context) -> Iterator[Said]:
+    query = subject.query
+    if query is None or query.legend is None or query.format == "table" or "{{" not in query.legend.value:
+        return
+    labels = subject.expression.root.labels
+    if labels.only is None and not labels.never:
+        return
+    for found in _LEGEND.finditer(query.legend.value):
+        label = found[1]
+        if label == "__name__" or labels.can_have(label):
+            continue
+        yield Said(f"the result has no label `{label}`: {_why(subject, label)}",
+                   f"keep `{label}` in the query, or leave it out of the legend", found.span(), query.legend)
+
+
+_LINK = re.compile(r"\$\{__field\.labels\.([A-Za-z_]\w*)[^}]*\}|\$\{__field\.labels\[[\"']([^\"']+)[\"']\][^}]*\}")
+
+
+@check(
+    "link-label", "warning", "panel",
+    "A link passes on a label that no query of the panel has",
+    why="The link opens with an empty value.",
+    bad="""\
+type: timeseries
+fieldConfig: {defaults: {links: [{url: '/d/pod?var-pod=${__field.labels.pod}'}]}}
+targets:
+- expr: sum by (namespace) (rate(http_requests_total[$__rate_interval]))
+""",
+    good="""\
+type: timeseries
+fieldConfig: {defaults: {links: [{url: '/d/pod?var-pod=${__field.labels.pod}'}]}}
+targets:
+- expr: sum by (namespace, pod) (rate(http_requests_total[$__rate_interval]))
+""")
+def link_label(panel: Panel, context: Context) -> Iterator[Said]:
+    links = [text for text in panel.links if "__field.labels" in text.value]
+    if not links or not panel.queries or panel.model.get("transformations"):
+        return
+    roots = [parsed(query.expr.value, variables=True) for query in panel.queries]
+    if any(root is None for root in roots):
+        return
+    for text in links:
+        for found in _LINK.finditer(text.value):
+            label = found[1] or found[2]
+            if not any(root.root.labels.can_have(label) for root in roots if root):
+                yield Said(f"no query of the panel has the label `{label}`", f"keep `{label}` in the query, or leave "
+                           "it out of the link", found.span(), text)
