@@ -73,6 +73,12 @@ class Bundled:
         bundle = bundle_of(name)
         return bool(bundle and bundle.closed) and name.startswith(bundle.closed)  # type: ignore[union-attr]
 
+    def renamed(self, name: str) -> str | None:
+        return renamed(name)
+
+    def lost_label(self, name: str, label: str) -> str | None:
+        return lost_label(name, label)
+
 
 def renamed(name: str) -> str | None:
     """What to read instead of a name that its exporter no longer exposes; None: it is no such name."""

@@ -136,6 +136,12 @@ class Live:
     def knows_prefix(self, name: str) -> bool:
         return bool(self._names)
 
+    def renamed(self, name: str) -> str | None:
+        return None
+
+    def lost_label(self, name: str, label: str) -> str | None:
+        return None
+
     def _look(self, name: str) -> Metric | None:
         base = next((name.removesuffix(part) for part in ("_bucket", "_sum", "_count")
                      if name.endswith(part) and self._types.get(name.removesuffix(part)) in PARTS), name)
