@@ -4,7 +4,7 @@ SHELL := /bin/bash
 VITALS := .venv/bin/vitals
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help preflight up down status logs reload clean demo-fault doctor images-offline build check test compat bench lock ready
+.PHONY: help preflight up down status logs reload clean backup restore demo-fault doctor images-offline build check test compat bench lock ready
 
 help: ## list the verbs
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "%-18s %s\n", $$1, $$2}'
@@ -35,6 +35,13 @@ reload: ready ## bring vitals.yaml, profiles and targets into the running stack
 
 clean: ready ## stop the stack and remove its data and secrets
 	@$(VITALS) clean
+
+backup: ready ## what the stack has gathered, as one file; TO=folder SECRETS=1 DEMO=1
+	@$(VITALS) backup $(if $(TO),--to "$(TO)") $(if $(SECRETS),--secrets) $(if $(DEMO),--demo)
+
+restore: ready ## put a backup into a stopped stack and start it: FROM=file OVERWRITE=1 SETTINGS=1
+	@$(VITALS) restore "$(or $(FROM),$(error which backup? make restore FROM=file))" \
+		$(if $(OVERWRITE),--overwrite) $(if $(SETTINGS),--settings)
 
 demo-fault: ready ## make a demo app misbehave: FAULT=llm-outage JOB=artisan-hub MINUTES=10
 	@$(VITALS) demo fault "$(or $(FAULT),llm-outage)" --job "$(or $(JOB),artisan-hub)" --minutes "$(or $(MINUTES),10)"

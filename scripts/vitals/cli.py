@@ -180,6 +180,32 @@ def logs(config: Path | None, engine: str | None, services: tuple[str, ...], fol
     _engine(config, engine).logs(services, follow=follow, lines=lines)
 
 
+@cli.command()
+@engine_option
+@click.option("--to", type=click.Path(path_type=Path), help="File or folder (default: backups/ in the state folder).")
+@click.option("--secrets", "with_secrets", is_flag=True, help="Also the passwords and the receivers' secret files.")
+@click.option("--demo", is_flag=True, help="Also the demo's PostgreSQL and Redis.")
+@click.pass_obj
+def backup(config: Path | None, engine: str | None, to: Path | None, with_secrets: bool, demo: bool) -> None:
+    """Put what the stack has gathered into one file."""
+    from vitals import backup, settings
+
+    backup.create(settings.load(config), _engine(config, engine), to, with_secrets, demo)
+
+
+@cli.command()
+@engine_option
+@click.argument("archive", type=click.Path(path_type=Path))
+@click.option("--overwrite", is_flag=True, help="Replace the data that is there.")
+@click.option("--settings", "with_settings", is_flag=True, help="Also replace vitals.yaml, profiles and targets.")
+@click.pass_obj
+def restore(config: Path | None, engine: str | None, archive: Path, overwrite: bool, with_settings: bool) -> None:
+    """Put a backup's data into a stopped or new stack, and start it."""
+    from vitals import backup, settings
+
+    backup.restore(settings.load(config), _engine(config, engine), archive, overwrite, with_settings)
+
+
 @cli.group()
 def images() -> None:
     """The compose engine's images where no registry is reachable."""

@@ -159,6 +159,11 @@ class Compose:
         except KeyboardInterrupt:
             print()
 
+    def prepare(self) -> None:
+        """The files that containers have mounted: without them none can be created."""
+        self._secrets()
+        self._install()
+
     # --- for the choice of engine
 
     def running(self) -> bool:

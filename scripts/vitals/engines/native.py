@@ -44,17 +44,20 @@ class Native:
     # --- verbs
 
     def up(self) -> None:
+        from vitals.backup.native import settle
+
         begun = time.monotonic()
         if self.settings.logs:
             raise VitalsError("logs (Elasticsearch, Logstash, Kibana, Filebeat) exist as container images only; "
                               "use ENGINE=compose, or leave them out: make up WITH=demo")
         settings_module.required(self.settings)
         with processes.alone(self.home):
-            programs = parts.programs(self.settings, [*GROUPS, *(DEMO_GROUPS if self.settings.demo else ())])
+            programs = self.programs()
             wanted = self._parts(programs)
             fresh = not self.supervisor.running()
             if fresh:
                 self._end_leftovers()
+                settle(self.home)
             running = {name for name, state in self.supervisor.states().items() if state in ("RUNNING", "STARTING")}
             changed = config.install(self.settings, "native", self.config, programs)
             secrets.ensure(self.settings)
@@ -106,7 +109,7 @@ class Native:
     def reload(self) -> None:
         if not self.supervised():
             raise VitalsError("nothing runs; start it with `make up`")
-        programs = parts.programs(self.settings, [*GROUPS, *(DEMO_GROUPS if self.settings.demo else ())])
+        programs = self.programs()
         with processes.alone(self.home):
             wanted = self._parts(programs)
             config.install(self.settings, "native", self.config, programs)
@@ -157,6 +160,14 @@ class Native:
 
     def supervised(self) -> bool:
         return self.supervisor.running()
+
+    def programs(self) -> dict[str, Path]:
+        """The programs of this stack, fetched where they are not in the cache."""
+        return parts.programs(self.settings, [*GROUPS, *(DEMO_GROUPS if self.settings.demo else ())])
+
+    def start(self, names: Sequence[str]) -> None:
+        """Starts these parts of a running stack; returns when they are ready."""
+        self._start([part for part in self._parts(self.programs()) if part.name in names])
 
     # --- the parts
 

@@ -52,7 +52,7 @@ GROUPS = {
     # Reads compose files without a daemon: for the tests of what is written in them.
     "compose": Group("forky", ("docker-compose",), {"docker-compose": "usr/libexec/docker/cli-plugins/docker-compose"}),
     "databases": Group("bookworm", (
-        "postgresql-15", "redis-server", "redis-tools",
+        "postgresql-15", "postgresql-client-15", "redis-server", "redis-tools",
         "libatomic1", "libaudit1", "libcap-ng0", "libcap2", "libcom-err2", "libffi8", "libgcc-s1", "libgcrypt20",
         "libgmp10", "libgnutls30", "libgpg-error0", "libgssapi-krb5-2", "libhogweed6", "libicu72", "libidn2-0",
         "libjemalloc2", "libk5crypto3", "libkeyutils1", "libkrb5-3", "libkrb5support0", "libldap-2.5-0", "liblz4-1",
@@ -60,6 +60,7 @@ GROUPS = {
         "libpcre2-8-0", "libssl3", "libstdc++6", "libsystemd0", "libtasn1-6", "libunistring2", "libuuid1", "libxml2",
         "libxslt1.1", "libzstd1", "zlib1g"), {
         "postgres": "usr/lib/postgresql/15/bin/postgres", "initdb": "usr/lib/postgresql/15/bin/initdb",
+        "pg_dump": "usr/lib/postgresql/15/bin/pg_dump", "pg_restore": "usr/lib/postgresql/15/bin/pg_restore",
         "redis-server": "usr/bin/redis-server"}),
 }
 
