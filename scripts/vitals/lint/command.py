@@ -169,7 +169,7 @@ class _Job:
     def _new(self, findings: list[Finding], sources: list[Source]) -> tuple[list[Finding], int]:
         """Without what has not changed, and what the baseline has."""
         count = len(findings)
-        if self.request.since:
+        if self.request.since is not None:
             from vitals.lint import since
 
             findings = since.filter(findings, sources, self.request.since)
