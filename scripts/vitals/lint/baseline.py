@@ -19,7 +19,7 @@ from vitals.lint.model import Check, Finding, Place, Source
 
 VERSION = 1
 GONE = Check(
-    "baseline-gone", "info", ("rules", "dashboard"), "an entry of the baseline that is no longer found",
+    "baseline-gone", "info", ("rules", "dashboard"), "An entry of the baseline that is no longer found",
     "The defect was mended, or its rule renamed or removed. Left in the baseline, the entry would hide the same defect "
     "if it came back.", "", "")
 

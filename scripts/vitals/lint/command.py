@@ -162,7 +162,9 @@ class _Job:
         order = {source.file: i for i, source in enumerate(sources)}
         kept.sort(key=lambda f: (order.get(f.place.file, len(order)), f.place.line, f.place.column, f.check))
         skipped = [entry for source in sources for entry in source.skipped]
-        skipped += [(expr.place, "an expression that is not PromQL") for expr in result.not_analysed]
+        told = {finding.text.place for finding in result if finding.check == "promql-syntax" and finding.text}
+        skipped += [(expr.place, "an expression that is not PromQL as it is known here")
+                    for expr in result.not_analysed if expr.place not in told]
         return reports.Report(kept, [], skipped, sources, outcome.suppressed, hidden,
                               request.fail_on or config.fail_on or "warning")
 

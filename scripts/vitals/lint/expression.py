@@ -60,7 +60,11 @@ _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y
 
 
 class NotAnalysed(ValueError):
-    """Text that is not PromQL, or none that is understood here."""
+    """Text that is not PromQL, or none that is understood here. ``at``: the offset of what is in the way."""
+
+    def __init__(self, problem: str, at: int | None = None) -> None:
+        super().__init__(problem)
+        self.at = at
 
 
 class Matcher(NamedTuple):
@@ -259,7 +263,7 @@ class _Parser:
         while position < size:
             found = match(text, position)
             if not found:
-                raise NotAnalysed(f"unexpected {text[position]!r}")
+                raise NotAnalysed(f"unexpected {text[position]!r}", position)
             kind = found.lastgroup or ""
             if kind != "space":
                 self.kinds.append(kind)
@@ -287,7 +291,8 @@ class _Parser:
     # Tokens
 
     def wrong(self) -> NotAnalysed:
-        return NotAnalysed(f"unexpected {self.values[self.at]!r}" if self.values[self.at] else "unexpected end")
+        value = self.values[self.at]
+        return NotAnalysed(f"unexpected {value!r}" if value else "unexpected end", self.starts[self.at])
 
     def take(self, value: str) -> None:
         if self.values[self.at] != value or self.kinds[self.at] == "string":

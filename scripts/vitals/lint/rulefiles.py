@@ -16,7 +16,7 @@ from vitals.lint.located import Budget, Map, Origin, Seq, Spot
 from vitals.lint.model import AlertTest, Check, Extent, Finding, Group, Place, Rule, Source, Text
 
 SCHEMA = Check(
-    "rule-schema", "error", ("rules",), "the file does not have the form of a Prometheus rule file",
+    "rule-schema", "error", ("rules",), "The file does not have the form of a Prometheus rule file",
     "Prometheus refuses the whole file: an unknown key, a missing expression or a duration that cannot be read stops "
     "the reload, and the server goes on with the rules that it had, or does not start.",
     "groups:\n- name: api\n  rules:\n  - alert: ApiDown\n    exprs: up == 0\n    for: 5 minutes",

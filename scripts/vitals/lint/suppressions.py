@@ -19,17 +19,17 @@ from vitals.lint.config import Config
 from vitals.lint.model import Check, Dashboard, Extent, Finding, Group, Panel, Place, Rule, Source
 
 EXPIRED = Check(
-    "suppression-expired", "warning", ("rules", "dashboard"), "a suppression whose date has passed",
+    "suppression-expired", "warning", ("rules", "dashboard"), "A suppression whose date has passed",
     "Somebody let a finding pass until this day. It counts again, so that what was put off is not forgotten.",
     '# vitals: disable=no-floor until=2024-01-31 reason="traffic is low until the launch"',
     '# vitals: disable=no-floor until=2034-01-31 reason="traffic is low until the launch"')
 INVALID = Check(
-    "suppression-invalid", "warning", ("rules", "dashboard"), "a suppression that cannot be understood, and counts not",
+    "suppression-invalid", "warning", ("rules", "dashboard"), "A suppression that cannot be understood, and counts not",
     "A suppression with a misspelt id, without a reason, or in a place where it stands for nothing hides no finding. "
     "Whoever wrote it believes that it does.",
     "# vitals: disable=self-ration", '# vitals: disable=self-ratio reason="one series only, by design"')
 UNUSED = Check(
-    "suppression-unused", "info", ("rules", "dashboard"), "a suppression that nothing needs any more",
+    "suppression-unused", "info", ("rules", "dashboard"), "A suppression that nothing needs any more",
     "What it let pass is no longer found. Left in place, it would hide the next defect of that kind.",
     '# vitals: disable=dead-join reason="mended since"', "")
 CHECKS = (EXPIRED, INVALID, UNUSED)

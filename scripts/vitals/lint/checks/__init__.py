@@ -13,6 +13,7 @@ from vitals.lint.checks import (
     ratios,
     ruleset,
     selectors,
+    syntax,
     templates,
     windows,
 )
@@ -26,7 +27,7 @@ def _checks(*modules: ModuleType) -> dict[str, Judge]:
     return by_id
 
 
-ALL: dict[str, Judge] = _checks(ratios, joins, templates, conditions, histograms, selectors, windows, metrics, ruleset,
-                                dashboards)
+ALL: dict[str, Judge] = _checks(syntax, ratios, joins, templates, conditions, histograms, selectors, windows, metrics,
+                                ruleset, dashboards)
 
 __all__ = ["ALL", "Context", "Judge", "Said", "Subject"]

@@ -1,0 +1,56 @@
+"""What Prometheus cannot parse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vitals.lint.checks.base import Context, Said, check
+from vitals.lint.expression import NotAnalysed, parse
+from vitals.lint.model import Rule
+
+# What a grammar that is older than the server's says of what it does not know.
+_GRAMMAR = ("invalid promql query", "unexpected character inside brackets")
+
+
+@check(
+    "promql-syntax", "error", "rule",
+    "An expression that Prometheus cannot parse",
+    why="""\
+Prometheus refuses the whole rule file: at a reload it goes on with the rules that it had, at a start it does not start.
+""",
+    bad="""\
+alert: Down
+expr: sum(up == 0
+""",
+    good="""\
+alert: Down
+expr: sum(up == 0)
+""")
+def promql_syntax(rule: Rule, context: Context) -> Iterator[Said]:
+    import promql_parser
+
+    text = rule.expr.value
+    try:
+        promql_parser.parse(text)
+        return
+    except ValueError as err:
+        reason = str(err).strip().splitlines()[0] if str(err).strip() else "it cannot be parsed"
+    span = None
+    try:
+        parse(text)
+        # Two parsers, one of which understands it: new grammar, unless it is the types that are wrong.
+        if reason.startswith(_GRAMMAR):
+            return
+    except NotAnalysed as err:
+        if err.at is None and reason.startswith(_GRAMMAR):
+            return
+        if err.at is not None:
+            start = min(err.at, max(len(text.rstrip()) - 1, 0))
+            span = (start, start + 1)
+            if reason.startswith(_GRAMMAR[0]):
+                reason = str(err)
+    if "unknown function with name 'holt_winters'" in reason:
+        if context.options.prometheus < (3, 0):
+            return
+        reason = "holt_winters is double_exponential_smoothing since Prometheus 3"
+    yield Said(f"not PromQL: {reason}", "mend the expression", span, rule.expr)
