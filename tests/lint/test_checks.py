@@ -14,7 +14,9 @@ CATALOGUE = Known(
     [Metric("node_memory_MemAvailable_bytes", "gauge"), Metric("node_memory_MemFree_bytes", "gauge"), Metric("node_memory_MemTotal_bytes", "gauge"),
      Metric("node_network_receive_errs_total", "counter", frozenset({"device"})),
      Metric("node_filesystem_avail_bytes", "gauge", frozenset({"device", "fstype", "mountpoint"})),
-     Metric("prometheus_http_request_duration_seconds_bucket", "counter", buckets=(0.1, 1, 120))],
+     Metric("prometheus_http_request_duration_seconds_bucket", "counter", buckets=(0.1, 1, 120)),
+     Metric("prometheus_http_request_duration_seconds", "histogram", buckets=(0.1, 1, 120)),
+     Metric("login_failures_total", "counter", frozenset({"ip", "user"}))],
     complete=["node_memory_"], renamed={"node_cpu": "node_cpu_seconds_total"},
     lost={"container_memory_working_set_bytes": {"pod_name": "pod"}})
 OPTIONS = Options(scrape_interval=30)

@@ -68,6 +68,39 @@ def _reads_buckets(node: Node) -> bool:
 
 
 @check(
+    "bare-histogram", "error", "expression",
+    "A histogram is read by its own name, under which it has no series",
+    why="""\
+A classic histogram consists of `x_bucket`, `x_sum` and `x_count`. Under `x` alone there is nothing: the panel is empty
+and the alert silent. Only a catalogue can tell (`--metrics`, `--prometheus`); native histograms do bear their own name.
+""",
+    bad="""\
+record: job:http_request_duration:max
+expr: max by (job) (prometheus_http_request_duration_seconds)
+""",
+    good="""\
+record: job:http_request_duration:p99
+expr: histogram_quantile(0.99, sum by (job, le) (rate(prometheus_http_request_duration_seconds_bucket[5m])))
+""")
+def bare_histogram(subject: Subject, context: Context) -> Iterator[Said]:
+    for selector in subject.expression.selectors:
+        known = context.catalogue.metric(selector.name) if selector.name else None
+        if known and known.type == "histogram" and known.buckets and not _may_be_native(selector):
+            name = known.name
+            yield Said(f"{name} is a histogram: its series are {name}_bucket, {name}_sum and {name}_count",
+                       f"read {name}_bucket, by `le`", selector.span)
+
+
+def _may_be_native(selector: Selector) -> bool:
+    here: Node | None = selector
+    while here is not None:
+        if isinstance(here, Call) and (here.func.startswith("histogram_") or here.func.startswith("absent")):
+            return True
+        here = here.parent
+    return False
+
+
+@check(
     "histogram-without-rate", "warning", "expression",
     "histogram_quantile over buckets since the process started",
     why="Buckets are counters: without `rate` the quantile is that of all time, and hardly moves any more.",

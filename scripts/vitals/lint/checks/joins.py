@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vitals.lint.checks.base import Context, Said, Subject, check
-from vitals.lint.expression import SELECTING, Aggregate, Binary, Call, Hole, Negation, Node, Selector, Subquery
+from vitals.lint.checks.metrics import ADDED
+from vitals.lint.expression import (
+    ARITHMETIC,
+    COMPARISONS,
+    RATES,
+    SELECTING,
+    Aggregate,
+    Binary,
+    Call,
+    Hole,
+    Negation,
+    Node,
+    Selector,
+    Subquery,
+)
 
 # Labels that say where a server stands; a set-up with one cluster has them nowhere, and then they match as absent.
 PLACES = frozenset({"cluster", "cluster_id", "region", "environment", "env", "tenant"})
@@ -32,7 +46,7 @@ def dead_join(subject: Subject, context: Context) -> Iterator[Said]:
             continue
         if isinstance(node.left, Hole) or isinstance(node.right, Hole):
             continue
-        found = _unmatched(node)
+        found = _unmatched(node) or _unmatched_by_catalogue(node, context)
         if not found:
             yield from _differing(node)
             continue
@@ -103,6 +117,41 @@ def _unmatched(node: Binary) -> tuple[str, Node, Node] | None:
                 continue
             return label, has, lacks
     return None
+
+
+def _unmatched_by_catalogue(node: Binary, context: Context) -> tuple[str, Node, Node] | None:
+    """The same of two metrics whose exporter's labels are known: one has a label that the other does not have."""
+    for has, lacks in ((node.left, node.right), (node.right, node.left)):
+        one, other = _plain(has), _plain(lacks)
+        if one is None or other is None or one.partial or other.partial:
+            continue
+        mine, its = (context.catalogue.metric(x.name or "") for x in (one, other))
+        if mine is None or its is None or mine.labels is None or its.labels is None:
+            continue
+        for label in sorted(mine.labels - its.labels - ADDED - OPTIONAL):
+            matched = label in node.on if node.matching == "on" else label not in node.on
+            if matched and not any(m.name == label for m in (*one.matchers, *other.matchers)):
+                return label, has, lacks
+    return None
+
+
+def _plain(node: Node) -> Selector | None:
+    """The one selector whose series, with all their labels, the result is made of."""
+    while not isinstance(node, Selector):
+        if isinstance(node, Binary) and node.op in ARITHMETIC | COMPARISONS and (node.left.scalar or node.right.scalar):
+            node = node.right if node.left.scalar else node.left
+        elif isinstance(node, Call) and node.func in SAME_LABELS and len(vectors := [
+                arg for arg in node.args if not arg.scalar]) == 1:
+            node = vectors[0]
+        else:
+            return None
+    return node
+
+
+# Labels that some versions of an exporter, or some of its modes, do not have.
+OPTIONAL = frozenset({"server", "uid", "unit", "device_error", "host", "hostname", "type"})
+SAME_LABELS = RATES | {"delta", "idelta", "deriv", "changes", "avg_over_time", "max_over_time", "min_over_time",
+                       "sum_over_time", "last_over_time", "abs", "ceil", "floor", "round", "predict_linear"}
 
 
 def owned(node: Node, any_name: bool = False) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from vitals.lint.checks.base import Context, Edit, Said, Subject, check
@@ -34,6 +35,9 @@ def renamed_metric(subject: Subject, context: Context) -> Iterator[Said]:
         plain = new.isidentifier() and subject.expression.text[selector.start:end] == selector.name
         yield Said(f"{selector.name} is no longer exposed", f"use {new}" if new else "there is nothing in its place",
                    (selector.start, end), edits=(Edit(selector.start, end, new),) if plain else ())
+
+
+_TIME = re.compile(r"time|_lsn\b|_offset|_generation$|_revision$|_segment_current$")
 
 
 def _alternative(node: Node) -> bool:
@@ -130,7 +134,8 @@ def rate_of_gauge(subject: Subject, context: Context) -> Iterator[Said]:
     for call in subject.expression.calls:
         if call.func in RATES and isinstance(call.args[0], Selector) and call.args[0].name:
             known = context.catalogue.metric(call.args[0].name)
-            if known and known.type == "gauge":
+            # A time that only rises can be told by its rate whether it still does.
+            if known and known.type == "gauge" and not _TIME.search(known.name):
                 yield Said(f"{known.name} is a gauge, {call.func}() is for counters",
                            "use delta()" if call.func == "increase" else "use deriv()", call.span)
 
@@ -194,3 +199,40 @@ def _within_call(node: Node) -> bool:
             return True
         here = here.parent
     return False
+
+
+# Labels that tell one client, user or request from another: as many values as there are of them.
+CLIENTS = re.compile(r"(?:^|_)(?:(?:user|customer|client|account|session|request)(?:_?(?:id|name|ip|addr(?:ess)?))?"
+                     r"|(?:remote_|source_|src_|peer_)?ip(?:_?addr(?:ess)?)?|e_?mail)$")
+
+
+@check(
+    "limit-per-client", "warning", "expression",
+    "An alert's limit holds for each client alone",
+    why="""\
+The metric has a label for each user or address. The limit is compared with each of them: what comes from many at once,
+a little from each, is never seen. Only a catalogue can tell (`--metrics`, `--prometheus`).
+""",
+    bad="""\
+alert: ManyFailedLogins
+expr: rate(login_failures_total[5m]) > 0.5
+""",
+    good="""\
+alert: ManyFailedLogins
+expr: sum by (job) (rate(login_failures_total[5m])) > 0.5
+""")
+def limit_per_client(subject: Subject, context: Context) -> Iterator[Said]:
+    if not subject.is_alert:
+        return
+    for node in subject.expression.binaries:
+        call = node.left
+        if node.op not in (">", ">=") or not isinstance(node.right, Number) or not isinstance(call, Call):
+            continue
+        if call.func not in RATES or not isinstance(call.args[0], Selector) or not call.args[0].name:
+            continue
+        known = context.catalogue.metric(call.args[0].name)
+        chosen = {m.name for m in call.args[0].matchers}
+        labels = sorted(x for x in (known.labels if known else None) or () if CLIENTS.search(x) and x not in chosen)
+        if labels:
+            yield Said(f"the limit is compared for each {' and '.join(labels)} alone", "sum over the clients, or say "
+                       f"`sum by ({labels[0]})` if each is meant", node.span)

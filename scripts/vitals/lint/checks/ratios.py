@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from vitals.lint.checks.base import Context, Said, Subject, check
 from vitals.lint.expression import (
@@ -186,9 +187,28 @@ def percentage_of_part(subject: Subject, context: Context) -> Iterator[Said]:
         if node.op not in COMPARISONS or not isinstance(node.right, Number) or not isinstance(node.left, Binary):
             continue
         limit, ratio = node.right.value, node.left
-        if limit is not None and limit > 1 and ratio.op == "/" and is_part(ratio.left, ratio.right):
+        if limit is None or limit <= 1 or ratio.op != "/":
+            continue
+        whole, inside = _unscaled(ratio.right)
+        if is_part(ratio.left, ratio.right):
             yield Said(f"a part of the whole is at most 1, the limit is {limit:g}",
                        f"compare with {limit / 100:g}, or multiply by 100", node.span)
+        elif inside is not None and is_part(ratio.left, whole):
+            yield Said(f"the whole is multiplied by 100 before it divides: at most 0.01 is compared with {limit:g}",
+                       "multiply the result of the division", inside.span)
+
+
+def _unscaled(node: Node) -> tuple[Node, Binary | None]:
+    """``sum(x * 100)`` → ``sum(x)`` and the multiplication."""
+    if isinstance(node, Binary) and node.op == "*" and isinstance(node.right, Number) and node.right.value == 100:
+        return node.left, node
+    if isinstance(node, Aggregate) and node.op == "sum":
+        inner, found = _unscaled(node.expr)
+        if found:
+            copied = replace(node, expr=inner)
+            copied.labels = node.labels
+            return copied, found
+    return node, None
 
 
 @check(

@@ -409,6 +409,11 @@ def _is_percent(node: Node) -> bool:
 
 
 _PER = re.compile(r"[^.{}\n]{0,30}?(?:\bper |/ ?)(?P<unit>minute|min|hour|day|second|sec|s)\b")
+# “{{ $value }} leads in the last hour”; not what speaks of a rate or an average.
+_IN_LAST = re.compile(r" (?:[\w-]+ ){1,4}(?:in|within|during) (?:the )?(?:last|past) "
+                      r"(?:\w+ )?(?:minute|min|hour|day)s?\b")
+_A_RATE = re.compile(r"\brate\b|per[ -]sec|/ ?s(?:ec)?\b|\b(?:average|avg|mean|rps|qps|tps|ops)\b", re.I)
+_PER_LONG = re.compile(r"(?:\bper |/ ?)(?P<unit>minute|min|hour|hr|day)\b(?!/)", re.I)
 _IN_WORDS = {"minute": 60, "min": 60, "hour": 3600, "day": 86400, "second": 1, "sec": 1, "s": 1}
 
 
@@ -435,17 +440,111 @@ def rate_in_words(subject: Subject, context: Context) -> Iterator[Said]:
     period = _period(nodes[0]) if len(nodes) == 1 else None
     if period is None:
         return
+    is_rate = period == 1
     for text in _texts(subject, labels=False):
         for action in actions(text.value):
             if action.keyword or action.inside or not _VALUE.search(action.text):
                 continue
             found = _PER.match(text.value, action.end)
             if found and _IN_WORDS[found["unit"]] != period:
-                is_rate = period == 1
                 yield Said(f"the value is {'per second' if is_rate else f'per {period:g} seconds'}, "
                            f"the text says per {found['unit']}",
                            f"multiply by {_IN_WORDS[found['unit']]}" if is_rate else "say the window, or use rate()",
                            (action.start, found.end()), text)
+            elif is_rate and (found := _IN_LAST.match(text.value, action.end)) and not _A_RATE.search(text.value):
+                yield Said("the value is per second, the text gives it as the count of a whole window",
+                           "use increase() over that window", (action.start, found.end()), text)
+
+
+@check(
+    "rate-in-title", "warning", "panel",
+    "A panel's title or legend names another unit of time than the query has",
+    why="`rate` is per second: under the title “per hour” it shows 3600 times too little.",
+    bad="""\
+type: stat
+title: Orders per hour
+targets:
+- expr: sum(rate(orders_total[1h]))
+""",
+    good="""\
+type: stat
+title: Orders per hour
+targets:
+- expr: sum(rate(orders_total[1h])) * 3600
+""")
+def rate_in_title(panel: Panel, context: Context) -> Iterator[Said]:
+    for query in panel.queries:
+        expression = parsed(query.expr.value, variables=True)
+        if expression is None or _period(expression.root) != 1:
+            continue
+        for words in (query.legend.value if query.legend else "", panel.title):
+            found = _PER_LONG.search(words)
+            if found and not re.search(r"max|avg|per second|/ ?s(?:ec)?\b", words, re.I):
+                unit_ = found["unit"].lower().replace("hr", "hour")
+                yield Said(f"the query is per second, “{words.strip()}” says per {unit_}",
+                           f"multiply by {_IN_WORDS[unit_]}", text=query.expr, span=expression.root.span)
+                break
+
+
+@check(
+    "rate-as-percent", "error", "expression",
+    "Events per second are taken for a share",
+    why="""\
+`rate(errors_total[5m]) > 0.05` is one error in twenty seconds, not 5 %: it fires on a busy service with few errors, and
+never on a quiet one where everything fails.
+""",
+    bad="""\
+alert: ManyErrors
+expr: sum(rate(errors_total[5m])) > 0.05
+annotations:
+  summary: 'Error rate above 5 %: {{ $value | humanizePercentage }}'
+""",
+    good="""\
+alert: ManyErrors
+expr: sum(rate(errors_total[5m])) / sum(rate(requests_total[5m])) > 0.05
+annotations:
+  summary: 'Error rate above 5 %: {{ $value | humanizePercentage }}'
+""")
+def rate_as_percent(subject: Subject, context: Context) -> Iterator[Said]:
+    if not subject.is_alert:
+        return
+    nodes, limits = value_nodes(subject.expression.root), _limits(subject.expression.root)
+    if len(nodes) != 1 or len(limits) != 1 or not 0 < limits[0] < 1 or not _counts_events(nodes[0]):
+        return
+    for text in _texts(subject, labels=False):
+        if found := _of_value(text.value):
+            yield Said("the value is events per second, printed as a percentage", "divide by the rate of all events",
+                       found, text)
+        elif found := _of_limit(text.value, limits[0]):
+            yield Said(f"the limit is {limits[0]:g} events per second, the text takes it for a percentage",
+                       "divide by the rate of all events", found, text)
+        else:
+            continue
+        return
+
+
+def _counts_events(node: Node) -> bool:
+    """A rate of what is counted in events, not in time (whose rate is a share)."""
+    while isinstance(node, Aggregate) and node.op in ("sum", "avg", "max", "min"):
+        node = node.expr
+    return _period(node) == 1 and isinstance(node, Call) and isinstance(node.args[0], Selector) \
+        and bool(node.args[0].name) and not re.search(r"cpu|time|second|_ms|busy|idle|usage|pressure|ratio|percent|[:]",
+                                                      node.args[0].name or "")
+
+
+def _of_value(text: str) -> tuple[int, int] | None:
+    for action in actions(text):
+        if action.keyword or action.inside or not _VALUE.search(action.text):
+            continue
+        if "humanizePercentage" in action.text or _PERCENT.match(text, action.end - 2):
+            return action.start, action.end
+    return None
+
+
+def _of_limit(text: str, limit: float) -> tuple[int, int] | None:
+    """Where the text names the limit in percent: 5 % for 0.05."""
+    found = re.search(rf"(?<![\d.]){re.escape(f'{round(limit * 100, 6):g}')} ?(?:%|percent\b)", text)
+    return found.span() if found else None
 
 
 def _period(node: Node) -> float | None:
