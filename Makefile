@@ -4,7 +4,7 @@ SHELL := /bin/bash
 VITALS := .venv/bin/vitals
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help preflight up down status logs reload clean backup restore demo-fault doctor images-offline build check test compat bench lock ready
+.PHONY: help preflight up down status logs reload rotate-secrets clean backup restore demo-fault doctor images-offline build check test compat bench lock ready
 
 help: ## list the verbs
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "%-18s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ logs: ready ## the services' logs; SERVICE=prometheus for one
 
 reload: ready ## bring vitals.yaml, profiles and targets into the running stack
 	@$(VITALS) reload
+
+rotate-secrets: ready ## give every service new passwords, also when some are lost
+	@$(VITALS) rotate-secrets
 
 clean: ready ## stop the stack and remove its data and secrets
 	@$(VITALS) clean

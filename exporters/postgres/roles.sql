@@ -1,5 +1,8 @@
 -- What the demo's PostgreSQL holds on its first start. The exporter's role reads statistics and nothing else.
 
+-- Statistics of statements hold their text, and these say passwords.
+set pg_stat_statements.track = 'none';
+
 create role demo login password :'demo_password';
 
 create database demo owner demo;

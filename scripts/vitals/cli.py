@@ -144,6 +144,14 @@ def reload(config: Path | None, engine: str | None) -> None:
 
 @cli.command()
 @engine_option
+@click.pass_obj
+def rotate_secrets(config: Path | None, engine: str | None) -> None:
+    """Give everything new secrets, and start anew what uses them."""
+    _engine(config, engine).rotate_secrets()
+
+
+@cli.command()
+@engine_option
 @click.option("-v", "--versions", is_flag=True, help="Also the Debian packages that the native engine fetched.")
 @click.pass_obj
 def status(config: Path | None, engine: str | None, versions: bool) -> None:

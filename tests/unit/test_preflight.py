@@ -115,12 +115,17 @@ def test_a_state_folder_of_another_user_is_found(configured: Configured, monkeyp
     assert finding.level == "error" and f"belongs to user {me}" in finding.what and "chown" in finding.fix
 
 
-def test_an_empty_secret_is_found(configured: Configured) -> None:
+@pytest.mark.parametrize(("spoil", "what"), [
+    (lambda file: file.write_text("\n"), "is empty"), (lambda file: file.unlink(), "is missing")])
+def test_a_lost_secret_that_data_remember_is_found(configured: Configured, spoil: Callable[[Path], Any], what: str) -> None:
     loaded = configured()
     secrets.ensure(loaded)
-    (secrets.folder(loaded) / "grafana-admin").write_text("\n")
-    [finding] = found(loaded, well())
-    assert finding.level == "error" and "grafana-admin is empty" in finding.what and "rotate-secrets" in finding.fix
+    assert list(preflight.lost(loaded, ["grafana-admin"])) == []
+    spoil(secrets.folder(loaded) / "grafana-admin")
+    spoil(secrets.folder(loaded) / "redis")  # Redis is told at each start: a new one will do
+    [finding] = preflight.lost(loaded, ["grafana-admin"])
+    assert finding.level == "error" and f"grafana-admin {what}" in finding.what and "make rotate-secrets" in finding.fix
+    assert secrets.ensure(loaded)["redis"].strip(), "an empty secret is made anew"
 
 
 def test_files_that_containers_cannot_read_are_found(configured: Configured, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from vitals.engines import (
     preflight,
     probes,
     processes,
+    rotation,
     secrets,
 )
 from vitals.errors import VitalsError
@@ -51,6 +52,7 @@ class Compose:
         self._docker: preflight.Daemon | None = None
         self.home = settings.state / "compose"
         self.lookalikes = offline.kept(self.home / "offline.env")  # variable → image used instead of the official one
+        self.stamps = self.home / "stamps.yaml"
         self.folder = settings.root / "compose"
         # A stack with a state folder of its own is another project, with containers and volumes of its own.
         other = hashlib.sha256(os.fsencode(settings.state)).hexdigest()[:8]
@@ -74,25 +76,9 @@ class Compose:
                     print(finding, file=sys.stderr, flush=True)
             if errors := [str(finding) for finding in findings if finding.level == "error"]:
                 raise VitalsError("\n".join([*errors, "nothing was started"]))
-            before = {container.id: container for container in self._inspect()}
-            self._secrets()
-            changed = self._install()
             if self.asked:
                 extras.keep(self.settings)
-            try:
-                self._pull()
-                print("starting containers ...", flush=True)
-                self._compose("up", "--detach", "--remove-orphans", "--wait", "--wait-timeout", str(WAIT_SECONDS),
-                              *(self._services() if self.lookalikes else ()), quiet=False)
-                self._settle(before)
-                if changed and before:
-                    self._reload_servers()
-                self._await_targets()
-            except VitalsError as err:
-                culprits = self._culprits()
-                if not any(container.status == "running" for container in before.values()):
-                    self._everything("down", "--remove-orphans", check=False)
-                raise VitalsError(f"{err}\n{culprits}".strip()) from err
+            self._start()
         self._greet(time.monotonic() - begun)
 
     def examine(self) -> list[preflight.Finding]:
@@ -103,7 +89,9 @@ class Compose:
         self._settle_extras()
         limits = {name: int(service.get("mem_limit", 0)) for name, service in self._rendered().items()}
         running = self._running()
-        return preflight.examine(self.settings, found, limits, [n for n in self._published() if n not in running])
+        findings = preflight.examine(self.settings, found, limits, [n for n in self._published() if n not in running])
+        held = [name for holder in self._holders() for name in holder.secrets]
+        return [*findings, *preflight.lost(self.settings, held)]
 
     def down(self) -> None:
         self._everything("down", "--remove-orphans", quiet=False)
@@ -127,9 +115,33 @@ class Compose:
             return
         with processes.alone(self.home):
             self._secrets()
-            self._install()
-            self._reload_servers()
+            if self._stamp():  # what some service reads only when it starts
+                self._start()
+            else:
+                self._install()
+                self._reload_servers()
         print("reloaded")
+
+    def rotate_secrets(self) -> None:
+        if problem := self.daemon().problem:
+            raise VitalsError(str(problem))
+        with processes.alone(self.home):
+            self._settle_extras()
+            running, holders = self._running(), self._holders()
+            if idle := [holder.service for holder in holders if holder.service not in running]:
+                print(f"starting {', '.join(idle)}, which have to be told ...", flush=True)
+                self._start(*idle)
+            problems = rotation.rotate(self.settings, holders)
+            self._secrets()
+            if running:
+                print("starting anew what uses them ...", flush=True)
+                try:
+                    self._start()
+                except VitalsError as err:
+                    problems.append(f"the secrets are new; not everything started with them (`make up` goes on): {err}")
+            elif idle:
+                self._everything("down", "--remove-orphans")
+        rotation.conclude(self.settings, problems)
 
     def status(self) -> list[Service]:
         self._settle_extras()
@@ -183,6 +195,82 @@ class Compose:
         return sorted(listed - set(BUILT.values()) | ({base} if missing else set()))
 
     # --- compose
+
+    def _start(self, *services: str) -> None:
+        """Starts these services, or all, and what has changed anew; returns when they work.
+
+        Raises VitalsError with what is wrong. What began with this is ended then; what ran before is left to run.
+        """
+        before = {container.id: container for container in self._inspect()}
+        ran = any(container.status == "running" for container in before.values())
+        self._secrets()
+        changed = self._install()
+        self._stamp()
+        try:
+            self._fetch()
+            print("starting containers ...", flush=True)
+            self._compose("up", "--detach", "--remove-orphans", "--wait", "--wait-timeout", str(WAIT_SECONDS),
+                          *(services or (self._services() if self.lookalikes else ())), quiet=False,
+                          more=[self.stamps])
+            self._settle(before)
+            if changed and ran:
+                self._reload_servers()
+            if not services:
+                self._await_targets()
+        except VitalsError as err:
+            culprits = self._culprits()
+            if not ran:
+                self._everything("down", "--remove-orphans", check=False)
+            raise VitalsError(f"{err}\n{culprits}".strip()) from err
+
+    def _stamp(self) -> bool:
+        """Writes a label for each service made of the files it reads when it starts; gives whether one has changed.
+
+        Compose starts a container anew when its description changes; a changed file is none to it, unless this says so.
+        """
+        services = {}
+        for name, service in self._rendered().items():
+            mounted = [Path(mount["source"]) for mount in service.get("volumes", []) if mount["type"] == "bind"]
+            sources = [self.home / "secrets" / secret["source"] for secret in service.get("secrets", [])]
+            sources += [source for source in mounted if any(source.is_relative_to(folder) for folder in self._once())]
+            digest = hashlib.sha256()
+            for file in [file for source in sources for file in sorted([source, *source.rglob("*")])]:
+                if file.is_file() and "__pycache__" not in file.parts:
+                    digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+            services[name] = {"labels": {"agent-vitals.files": digest.hexdigest()[:16]}}
+        text = json.dumps({"services": services}, indent=1, sort_keys=True) + "\n"
+        if self.stamps.exists() and self.stamps.read_text() == text:
+            return False
+        secrets.write(self.stamps, text)
+        return True
+
+    def _once(self) -> list[Path]:
+        """Folders of the project whose files services read when they start, and then no more."""
+        root = self.settings.root
+        return [root / "compose", root / "exporters", root / "grafana" / "provisioning"]
+
+    def _holders(self) -> list[rotation.Holder]:
+        """The services whose data remember secrets, where there are data."""
+        done = subprocess.run(["docker", "volume", "ls", "--quiet", "--filter",
+                               f"label=com.docker.compose.project={self.project}"], capture_output=True, text=True)
+        volumes = {line.removeprefix(f"{self.project}_") for line in done.stdout.split()}
+        found = [
+            rotation.Holder("PostgreSQL", "postgres", tuple(rotation.ROLES.values()), lambda words: self._tell(
+                # Inside, by the local socket, the image asks for no password.
+                "postgres", rotation.roles_sql(words), "psql", "--no-psqlrc", "--quiet", "--single-transaction",
+                "--set=ON_ERROR_STOP=1", "--username=postgres", "--dbname=postgres")),
+            rotation.Holder("Grafana", "grafana", ("grafana-admin",), lambda words: self._tell(
+                "grafana", words["grafana-admin"], "grafana", "cli", "--homepath", "/usr/share/grafana", "admin",
+                "reset-admin-password", "--password-from-stdin")),
+        ]
+        return [holder for holder in found if holder.service in volumes and holder.service in self._services()]
+
+    def _tell(self, service: str, text: str, *command: str) -> None:
+        """Runs a command in a container and gives it a text to read."""
+        done = subprocess.run(self._command("exec", "-T", service, *command), env=self._environment(), input=text,
+                              capture_output=True, text=True)
+        if done.returncode:
+            raise VitalsError((done.stderr or done.stdout).strip() or f"{command[0]} failed in {service}")
 
     def _settle_extras(self) -> str:
         """Decides what belongs to this stack where nobody has; gives the reason."""
@@ -276,9 +364,9 @@ class Compose:
         return {**os.environ, **_versions(self.folder), **BUILT, **self.lookalikes, **numbers,
                 "VITALS_RUN": str(self.home), "VITALS_RETENTION": self.settings.retention}
 
-    def _command(self, *arguments: str, wanted: Iterable[str] | None = None) -> list[str]:
+    def _command(self, *arguments: str, wanted: Iterable[str] | None = None, more: Iterable[Path] = ()) -> list[str]:
         chosen = self.settings.extras if wanted is None else wanted
-        files = [word for file in self._files(chosen) for word in ("--file", str(file))]
+        files = [word for file in [*self._files(chosen), *more] for word in ("--file", str(file))]
         return ["docker", "compose", "--project-name", self.project, *files, *arguments]
 
     def _everything(self, *arguments: str, quiet: bool = True, check: bool = True) -> str:
@@ -286,11 +374,11 @@ class Compose:
         return self._compose(*arguments, quiet=quiet, check=check, wanted=EXTRAS)
 
     def _compose(self, *arguments: str, quiet: bool = True, check: bool = True,
-                 wanted: Iterable[str] | None = None) -> str:
+                 wanted: Iterable[str] | None = None, more: Iterable[Path] = ()) -> str:
         """Runs docker compose and gives what it prints. Not quiet: its progress goes to the person."""
         try:
-            done = subprocess.run(self._command(*arguments, wanted=wanted), env=self._environment(), text=True,
-                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE if quiet else None)
+            done = subprocess.run(self._command(*arguments, wanted=wanted, more=more), env=self._environment(),
+                                  text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE if quiet else None)
         except FileNotFoundError as err:
             raise VitalsError("there is no docker command; install Docker, or use ENGINE=native") from err
         if check and done.returncode:
@@ -335,20 +423,23 @@ class Compose:
         done = subprocess.run(["docker", "inspect", "--type", "container", *ids], capture_output=True, text=True)
         return [diagnosis.read(inspected) for inspected in json.loads(done.stdout or "[]")]  # one may be gone by now
 
-    def _pull(self) -> None:
-        """Fetches the images that are missing, by themselves, so that a refusal is told from a service that fails."""
-        missing = [image for image in self.images() if not preflight.has(image)]
-        if not missing:
-            return
-        print(f"fetching {len(missing)} images (once) ...", flush=True)
-        try:
-            self._compose("pull", "--policy", "missing", "--ignore-buildable", quiet=False)
-        except VitalsError as err:
-            still = [image for image in missing if not preflight.has(image)]
-            raise VitalsError(
-                f"an image could not be had (the reason is above): {', '.join(still)}\n  is the network there, and its "
-                "proxy known to Docker's daemon? a registry that asks for a login wants `docker login`; the names are "
-                "in compose/versions.env; ENGINE=native needs no images") from err
+    def _fetch(self) -> None:
+        """Pulls and builds the images that are missing, so that a refusal is told from a service that fails."""
+        missing = {name: service for name, service in self._rendered().items() if not preflight.has(service["image"])}
+        for verb, names in (("pull", [name for name, service in missing.items() if service["image"] not in BUILT.values()]),
+                            ("build", [name for name, service in missing.items() if "build" in service])):
+            if not names:
+                continue
+            print(f"images to {verb} (once): {', '.join(names)} ...", flush=True)
+            try:
+                self._compose(verb, *names, quiet=False)
+            except VitalsError as err:
+                refused = ", ".join(sorted({missing[name]["image"] for name in names} - {
+                    image for name in names if preflight.has(image := missing[name]["image"])}))
+                raise VitalsError(
+                    f"docker compose {verb} failed (the reason is above); missing: {refused}\n  is the network there, "
+                    "and its proxy known to Docker's daemon? a registry that asks for a login wants `docker login`; "
+                    "the names are in compose/versions.env; ENGINE=native needs no images") from err
 
     def _settle(self, before: dict[str, diagnosis.Container]) -> None:
         """A container that crashes between two checks looks well in each: nothing may restart for a while.

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from vitals import settings as settings_module
-from vitals.engines import Service, config, extras, parts, preflight, probes, processes, secrets
+from vitals.engines import Service, config, extras, parts, preflight, probes, processes, rotation, secrets
 from vitals.engines.supervisor import DEAD, Part, Supervisor
 from vitals.errors import VitalsError
 from vitals.settings import Settings
@@ -28,6 +28,7 @@ NOBODY = 65534
 SHOWN = {"RUNNING": "up", "STARTING": "starting", "STOPPED": "stopped", "STOPPING": "stopped"}
 GROUPS = ("tools", "servers")
 DEMO_GROUPS = ("exporters", "databases")
+READ_SECRETS = ("redis", "postgres-exporter", "redis-exporter", "demo")  # when they start
 
 
 class Native:
@@ -51,6 +52,8 @@ class Native:
             raise VitalsError("logs (Elasticsearch, Logstash, Kibana, Filebeat) exist as container images only; "
                               "use ENGINE=compose, or leave them out: make up WITH=demo")
         settings_module.required(self.settings)
+        if wrong := [*preflight.files(self.settings), *preflight.lost(self.settings, self._held())]:
+            raise VitalsError("\n".join(map(str, wrong)))
         with processes.alone(self.home):
             programs = self.programs()
             wanted = self._parts(programs)
@@ -125,7 +128,50 @@ class Native:
         """What of this machine stands in the way."""
         info = self.supervisor.info()
         missing = [name for name in self._probes() if info.get(name, {}).get("statename") != "RUNNING"]
-        return preflight.native(self.settings, missing)
+        return [*preflight.native(self.settings, missing), *preflight.lost(self.settings, self._held())]
+
+    def rotate_secrets(self) -> None:
+        with processes.alone(self.home):
+            programs = self.programs()
+            running = self.supervised()
+            holders = [rotation.Holder("PostgreSQL", "postgres", tuple(rotation.ROLES.values()),
+                                       lambda words: self._tell_postgres(programs, words, running))]
+            problems = rotation.rotate(self.settings, holders if self._held() else [])
+            if running and self.settings.demo:
+                self._prepare(programs)
+                users = [part for part in self._parts(programs) if part.name in READ_SECRETS]
+                for part in reversed(users):
+                    self.supervisor.call("stopProcess", part.name)
+                self._start(users)
+        rotation.conclude(self.settings, problems)
+
+    def _held(self) -> list[str]:
+        """The secrets that data remember."""
+        there = self.settings.demo and (self.data / "postgres").exists()
+        return list(rotation.ROLES.values()) if there else []
+
+    def _tell_postgres(self, programs: dict[str, Path], words: dict[str, str], running: bool) -> None:
+        """Gives its roles their passwords: as its superuser, or alone with its data when it does not run."""
+        import psycopg
+
+        statements = rotation.roles_sql(words)
+        if not running:
+            server = f"config_file={self.settings.root}/exporters/postgres/server.conf"
+            alone = [str(programs["postgres"]), "--single", "-j", "-D", str(self.data / "postgres"), "-c", server]
+            self._in_database([*alone, "postgres"], programs, statements)
+            return
+        # What it knows is the old one or, when the last rotation broke off, the new one.
+        known = (secrets.folder(self.settings) / "postgres-admin").read_text()
+        why = ""
+        for word in (known, words["postgres-admin"]):
+            try:
+                with psycopg.connect(host="127.0.0.1", port=self.settings.ports["postgres"], user="postgres",
+                                     dbname="postgres", password=word.strip(), connect_timeout=5) as conn:
+                    conn.execute(statements.encode())
+                    return
+            except psycopg.Error as err:
+                why = str(err).strip().splitlines()[-1]
+        raise VitalsError(f"{why}; `make down`, then `make rotate-secrets` needs no password, then `make up`")
 
     def status(self) -> list[Service]:
         info = self.supervisor.info()
@@ -297,15 +343,22 @@ class Native:
               "--locale=C.UTF-8", "--no-sync", f"--pwfile={secrets.folder(self.settings)}/postgres-admin"], ""),
             # Alone, without a port; -j takes statements that end with an empty line.
             ([str(programs["postgres"]), "--single", "-j", "-D", str(aside), "-c", server, "postgres"], roles)]
-        for command, text in steps:
-            ran = subprocess.run([*_as_nobody(), *command], input=text, capture_output=True, text=True,
-                                 env={**os.environ, **self._for_databases(programs)})
-            wrong = [line for line in (ran.stderr + ran.stdout).splitlines() if "ERROR" in line or "FATAL" in line]
-            if ran.returncode or wrong:
-                shutil.rmtree(aside, ignore_errors=True)
-                why = (wrong or ran.stderr.strip().splitlines() or ["no reason given"])[-1]
-                raise VitalsError(f"PostgreSQL's first start failed: {why}")
+        try:
+            for command, text in steps:
+                self._in_database(command, programs, text)
+        except VitalsError:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise
         aside.rename(done)
+
+    def _in_database(self, command: list[str], programs: dict[str, Path], text: str) -> None:
+        """Runs one of PostgreSQL's programs on its data, and gives it a text to read."""
+        ran = subprocess.run([*_as_nobody(), *command], input=text, capture_output=True, text=True,
+                             env={**os.environ, **self._for_databases(programs)})
+        wrong = [line for line in (ran.stderr + ran.stdout).splitlines() if "ERROR" in line or "FATAL" in line]
+        if ran.returncode or wrong:
+            why = (wrong or ran.stderr.strip().splitlines() or ["no reason given"])[-1]
+            raise VitalsError(f"PostgreSQL's data could not be made or changed: {why}")
 
     def _start(self, missing: list[Part]) -> None:
         """Starts the parts as soon as what they build on is ready, and polls until all are."""

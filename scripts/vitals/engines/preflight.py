@@ -221,10 +221,9 @@ def files(settings: Settings) -> Iterator[Finding]:
             return
     for name in secrets.names(settings):
         file = secrets.folder(settings) / name
-        if file.exists() and (not os.access(file, os.R_OK) or not file.read_text().strip()):
-            why = "is empty" if os.access(file, os.R_OK) else "cannot be read by you"
-            yield Finding("error", f"the secret {file} {why} ({secrets.SECRETS[name].whose})",
-                          f"rm {file}; make rotate-secrets gives a new one to those who know the old one")
+        if file.exists() and not os.access(file, os.R_OK):
+            yield Finding("error", f"the secret {file} belongs to another user", f"sudo chown $(id -u):$(id -g) {file}")
+            return
     mounted = ("compose", "docs", "exporters", "grafana")
     closed = [path for name in mounted for path in sorted((settings.root / name).rglob("*"))
               if "__pycache__" not in path.parts and ~path.stat().st_mode & (0o5 if path.is_dir() else 0o4)]
@@ -232,6 +231,18 @@ def files(settings: Settings) -> Iterator[Finding]:
         yield Finding("error", f"containers, which run as other users, cannot read {closed[0]} "
                       f"(and {len(closed) - 1} more)",
                       f"chmod -R o+rX {' '.join(str(settings.root / name) for name in mounted)}")
+
+
+def lost(settings: Settings, held: Iterable[str]) -> Iterator[Finding]:
+    """Secrets that are missing or empty while the data of a service know them (``held``)."""
+    known = set(held)
+    for name in secrets.missing(settings):
+        file = secrets.folder(settings) / name
+        if name in known:
+            state = "empty" if file.exists() else "missing"
+            yield Finding("error", f"the secret {file} is {state}, and there are data that know it "
+                          f"({secrets.SECRETS[name].whose})",
+                          "put it back, or give everything new secrets: make rotate-secrets")
 
 
 def _number(version: str) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ from vitals.settings import Settings
 class Secret:
     part: str  # the core, or the extra that needs it
     whose: str
+    kept: bool = False  # it cannot be changed without losing what it protects
 
 
 # By the name of its file.
@@ -31,7 +32,7 @@ SECRETS = {
     "elastic-exporter": Secret("logs", "exporter, who reads Elasticsearch's statistics"),
     "grafana-reader": Secret("logs", "grafana_reader, with which Grafana reads log lines"),
     "kibana-session": Secret("logs", "key of Kibana's session cookies"),
-    "kibana-objects": Secret("logs", "key of what Kibana keeps encrypted"),
+    "kibana-objects": Secret("logs", "key of what Kibana keeps encrypted", kept=True),
     "kibana-reporting": Secret("logs", "key of Kibana's reports"),
 }
 
@@ -49,10 +50,16 @@ def ensure(settings: Settings) -> dict[str, str]:
     """Every secret of this stack by name; those that are missing are made (32 letters and digits)."""
     place = folder(settings)
     private(place)
-    for name in names(settings):
-        if not (place / name).exists():
-            write(place / name, new())
+    for name in missing(settings):
+        write(place / name, new())
     return {name: (place / name).read_text() for name in names(settings)}
+
+
+def missing(settings: Settings) -> list[str]:
+    """The secrets of this stack without a file, or with an empty one."""
+    place = folder(settings)
+    return [name for name in names(settings)
+            if not (place / name).exists() or not (place / name).read_text().strip()]
 
 
 def new() -> str:
