@@ -426,18 +426,20 @@ class Compose:
     def _fetch(self) -> None:
         """Pulls and builds the images that are missing, so that a refusal is told from a service that fails."""
         missing = {name: service for name, service in self._rendered().items() if not preflight.has(service["image"])}
-        for verb, names in (("pull", [name for name, service in missing.items() if service["image"] not in BUILT.values()]),
-                            ("build", [name for name, service in missing.items() if "build" in service])):
+        built = set(BUILT.values())
+        wanted = {"pull": [name for name, service in missing.items() if service["image"] not in built],
+                  "build": [name for name, service in missing.items() if "build" in service]}
+        for verb, names in wanted.items():
             if not names:
                 continue
             print(f"images to {verb} (once): {', '.join(names)} ...", flush=True)
             try:
                 self._compose(verb, *names, quiet=False)
             except VitalsError as err:
-                refused = ", ".join(sorted({missing[name]["image"] for name in names} - {
-                    image for name in names if preflight.has(image := missing[name]["image"])}))
+                images = sorted({missing[name]["image"] for name in names})
+                refused = [image for image in images if not preflight.has(image)]
                 raise VitalsError(
-                    f"docker compose {verb} failed (the reason is above); missing: {refused}\n  is the network there, "
+                    f"docker compose {verb} failed (the reason is above); missing: {', '.join(refused)}\n  is the network there, "
                     "and its proxy known to Docker's daemon? a registry that asks for a login wants `docker login`; "
                     "the names are in compose/versions.env; ENGINE=native needs no images") from err
 
