@@ -440,8 +440,8 @@ class Compose:
                 refused = [image for image in images if not preflight.has(image)]
                 raise VitalsError(
                     f"docker compose {verb} failed (the reason is above); missing: {', '.join(refused)}\n"
-                    "  is the network there, and its proxy known to Docker's daemon? a registry that asks for a login wants `docker login`; "
-                    "the names are in compose/versions.env; ENGINE=native needs no images") from err
+                    "  is the network there, and its proxy known to Docker's daemon? a registry that asks for a login "
+                    "wants `docker login`; the names are in compose/versions.env; ENGINE=native needs none") from err
 
     def _settle(self, before: dict[str, diagnosis.Container]) -> None:
         """A container that crashes between two checks looks well in each: nothing may restart for a while.
