@@ -277,6 +277,56 @@ def heal(config: Path | None, job: str | None, fault: str | None) -> None:
     click.echo(f"{client.heal(_demo_url(config), job, fault)} faults ended")
 
 
+@cli.group()
+def alerts() -> None:
+    """The alerts: list and explain them, try rules on recorded data, test a receiver."""
+
+
+@alerts.command("list")
+@click.option("--area", help="Only this area, such as llm.")
+def alerts_list(area: str | None) -> None:
+    """Every alert, with its severity and what it means."""
+    from vitals import alertbook
+
+    for name, alert in alertbook.listed(area):
+        click.echo(f"{alert.name:28} {alert.severity:9} {name:14} {alert.for_:>4}  {alert.means}")
+
+
+@alerts.command("explain")
+@click.argument("name")
+@click.pass_obj
+def alerts_explain(config: Path | None, name: str) -> None:
+    """Expression, limits of every app, tests and page of one alert."""
+    from vitals import alertbook, settings
+
+    loaded = settings.load(config)
+    click.echo(alertbook.explain(loaded, settings.load_profiles(loaded), name))
+
+
+@alerts.command("test")
+@click.argument("receiver")
+@click.pass_obj
+def alerts_test(config: Path | None, receiver: str) -> None:
+    """Send one real message to a receiver of vitals.yaml (or to the inbox) through the running Alertmanager."""
+    from vitals import alertbook, settings
+
+    click.echo(alertbook.try_receiver(settings.load(config), receiver))
+
+
+@alerts.command("simulate")
+@click.option("--metrics", "file", type=click.Path(path_type=Path), required=True,
+              help="OpenMetrics or Prometheus text with timestamps.")
+@click.option("--step", default=30, show_default=True, type=click.IntRange(10, 300), help="Seconds between looks.")
+@click.pass_obj
+def alerts_simulate(config: Path | None, file: Path, step: int) -> None:
+    """Run the rules over recorded metrics: what would have fired, when, and who would have been told."""
+    from vitals import settings, simulate
+
+    loaded = settings.load(config)
+    for line in simulate.report(simulate.run(loaded, settings.load_profiles(loaded), file, step)):
+        click.echo(line)
+
+
 def main() -> None:
     try:
         cli()

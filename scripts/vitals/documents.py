@@ -72,7 +72,8 @@ def _slos(settings: Settings, profiles: Profiles) -> str:
     lines += ["\n## When somebody is told\n",
               "An alert fires when a long and a short window are both beyond the limit: the long one says that it "
               "matters, the short one that it still goes on. At least `slo_bad_events_min` events of the long window "
-              "must be bad, so that a handful of failures at night tells nobody.\n",
+              "must be bad, so that a handful of failures at night tells nobody. What a young stack has not seen of "
+              "the long window yet counts as good.\n",
               "| alert | long | short | budget used in the long window | factor = share × 30 d / long |",
               "|---|---|---|---|---|"]
     for alert, burn in zip(alerts.by_area()["slo"], slo.BURNS, strict=False):

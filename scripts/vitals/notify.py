@@ -13,6 +13,7 @@ from vitals.settings import WEEKDAYS, QuietHours, Receiver, Settings
 SEVERITIES = ("critical", "warning", "info")
 INBOX = "inbox"
 QUIET = "quiet-hours"
+TEST = "ReceiverTest"  # `vitals alerts test` sends it, with the receiver's name as a label
 
 # How often one group of alerts (a job's area) is told. The first message waits for those that come together with
 # it; a changed group is told again after group_interval, an unchanged one after repeat_interval.
@@ -71,6 +72,9 @@ def alertmanager(settings: Settings, engine: EngineName = "native") -> dict[str,
         by_severity(f"{team}-", [f'team="{team}"'], told, everything=False)
     by_severity("", [], notify, everything=True)
 
+    tests = [{"matchers": [f'alertname="{TEST}"', f'receiver="{receiver["name"]}"'], "receiver": receiver["name"],
+              "group_by": ["..."], "group_wait": "0s"} for receiver in receivers]
+    routes[:0] = tests
     config: dict[str, Any] = {"global": {"resolve_timeout": "5m"}, "templates": ["templates/*.tmpl"]}
     if smtp := notify.smtp:
         config["global"] |= {"smtp_smarthost": smtp.smarthost, "smtp_from": smtp.sender}
@@ -87,6 +91,14 @@ def alertmanager(settings: Settings, engine: EngineName = "native") -> dict[str,
         "inhibit_rules": INHIBITIONS,
         "receivers": receivers,
     }
+
+
+def receiver_names(settings: Settings) -> dict[str, list[str]]:
+    """Receiver → the integrations it sends by (`webhook` twice where it has one beside the inbox)."""
+    kinds = {"webhook_configs": "webhook", "slack_configs": "slack", "pagerduty_configs": "pagerduty",
+             "email_configs": "email"}
+    return {receiver["name"]: [kind for key, kind in kinds.items() for _ in receiver.get(key, [])]
+            for receiver in alertmanager(settings)["receivers"]}
 
 
 def _quiet(hours: QuietHours) -> dict[str, Any]:

@@ -37,6 +37,11 @@ def bad(window: str) -> str:
     return f"job_slo:slo_bad_events:increase{window}"
 
 
+def covered(window: str) -> str:
+    """The series with the share of a long window that has been seen: below 1 while the stack is younger than it."""
+    return f"job_slo:slo_covered_ratio:{window}"
+
+
 def limit(window: str) -> str:
     """The series with the share of bad events that a long window may show."""
     return f"job_slo:slo_burn_limit:{window}"
@@ -62,6 +67,9 @@ BURNS = (
     Burn("1d", "2h", Decimal("0.10")),  # 3
     Burn("3d", "6h", Decimal("0.10")),  # 1
 )
+
+
+LONG = (*(burn.long for burn in BURNS), PERIOD)
 
 
 @dataclass(frozen=True)
@@ -197,8 +205,7 @@ def groups(settings: Settings, profiles: Profiles) -> dict[str, list[Group]]:
         files.setdefault(slo.profile, []).extend(_rules(slo))
     every = f"{INTERVAL_SECONDS}s"
     found = {f"slo-{name}": [Group(f"{name}:slo", every, rules)] for name, rules in files.items()}
-    long = [burn.long for burn in BURNS] + [burn.short for burn in BURNS] + [PERIOD]
-    by_length = sorted(set(long), key=SECONDS.__getitem__)
+    by_length = sorted({*LONG, *(burn.short for burn in BURNS)}, key=SECONDS.__getitem__)
     hours = [rule for w in by_length if SECONDS[w] < 86400 for rule in _window(w)]
     days = [rule for w in by_length if SECONDS[w] >= 86400 for rule in _window(w)]
     found["slo"] = [Group("slo:windows", every, hours)]
@@ -248,12 +255,14 @@ def _window(window: str) -> Iterator[Rule]:
     yield Rule(events, f"sum_over_time({EVENTS}[{window}]) * {INTERVAL_SECONDS}")
     yield Rule(bad(window), f"sum_over_time({BAD}[{window}]) * {INTERVAL_SECONDS}")
     yield Rule(ratio(window), f"clamp_min({bad(window)} / ({events} > 0), 0)")
+    if window in LONG:
+        yield Rule(covered(window), f"clamp_max(count_over_time({EVENTS}[{window}]) * {INTERVAL_SECONDS} / "
+                                    f"{SECONDS[window]}, 1)")
 
 
 def _budget() -> Rule:
     """What is left of the 30 days' budget. A stack younger than that has used only its own days' part of it."""
-    covered = f"count_over_time({EVENTS}[{PERIOD}]) * {INTERVAL_SECONDS} / {SECONDS[PERIOD]}"
-    return Rule(BUDGET_LEFT, f"1 - {ratio(PERIOD)} * {covered} / (1 - {OBJECTIVE})")
+    return Rule(BUDGET_LEFT, f"1 - {ratio(PERIOD)} * {covered(PERIOD)} / (1 - {OBJECTIVE})")
 
 
 def recorded(profile: Profile) -> set[str]:

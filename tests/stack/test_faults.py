@@ -72,7 +72,7 @@ def test_no_other_app_is_named(stack: Stack, injected: float) -> None:
     allowed |= {(name, case.job) for case in CASES for name in case.others}
     assert stack.alerts() <= allowed
     told = {(n["labels"]["alertname"], n["labels"].get("job", "")) for n in stack.notifications()}
-    told -= {(name, job) for name, job in told if job.startswith(("shop-", "hosts"))}  # test_inhibition's
+    told -= {(name, job) for name, job in told if job.startswith(("shop-", "hosts", "machines"))}  # test_inhibition's
     assert told <= allowed
 
 
@@ -87,3 +87,8 @@ def test_counters_begin_anew_without_harm(stack: Stack, injected: float) -> None
     """The killed app came back with its counters at zero: rates go on, none is negative or wild."""
     poll(lambda: stack.query('job:traffic:rate5m{job="vllm"} > 0'), 180, "vllm's traffic is back")
     assert stack.query('job:traffic:rate5m{job="vllm"} < 0') == []
+
+
+def test_a_receiver_is_tried_for_real(stack: Stack) -> None:
+    assert "delivered to inbox: webhook" in stack.vitals("alerts", "test", "inbox").stdout
+    assert [item["labels"]["receiver"] for item in stack.notifications(alertname="ReceiverTest")][:1] == ["inbox"]

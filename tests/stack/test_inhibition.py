@@ -49,3 +49,22 @@ def test_one_host_does_not_hide_another(stack: Stack) -> None:
          {"alertname": "HostDiskHigh", "severity": "warning", "area": "host", "job": "hosts", "instance": "a:9100"},
          {"alertname": "HostMemoryHigh", "severity": "warning", "area": "host", "job": "hosts", "instance": "b:9100"})
     assert hidden(stack, "hosts", 3) == {"HostDiskHigh"}
+
+
+def test_an_exporter_that_is_down_hides_what_it_feeds_on_that_host_only(stack: Stack) -> None:
+    post(stack,
+         {"alertname": "ExporterDown", "severity": "warning", "area": "stack", "job": "machines", "instance": "a:9100"},
+         {"alertname": "HostDiskFull", "severity": "critical", "area": "host", "job": "machines", "instance": "a:9100"},
+         {"alertname": "HostDiskFull", "severity": "critical", "area": "host", "job": "machines", "instance": "b:9100"})
+    found = hidden(stack, "machines", 3)
+    assert found == {"HostDiskFull"}
+    alerts = get(stack.url("alertmanager") + "/api/v2/alerts", filter='job="machines"')
+    assert [a["labels"]["instance"] for a in alerts if a["status"]["inhibitedBy"]] == ["a:9100"]
+
+
+def test_one_promise_broken_does_not_hide_another(stack: Stack) -> None:
+    post(stack,
+         {"alertname": "SloBurnsFast", "severity": "critical", "area": "slo", "job": "shop-d", "slo": "http_success"},
+         {"alertname": "SloBurnsSlowly", "severity": "warning", "area": "slo", "job": "shop-d", "slo": "http_success"},
+         {"alertname": "SloBurnsSteadily", "severity": "warning", "area": "slo", "job": "shop-d", "slo": "http_latency"})
+    assert hidden(stack, "shop-d", 3) == {"SloBurnsSlowly"}

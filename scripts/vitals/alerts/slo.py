@@ -21,7 +21,8 @@ def _burns(name: str, severity: Severity, for_: str, burn: slo.Burn, means: str,
     left = _asked(f"{slo.SECONDS[slo.PERIOD]} * (1 - {slo.OBJECTIVE}$own) / {slo.ratio(window)}$own", "humanizeDuration")
     return Alert(
         name, severity, for_,
-        f"{slo.ratio(window)} > on (job, slo) group_left () {slo.limit(window)}\n"
+        # What a young stack has not seen of the window yet counts as good.
+        f"{slo.ratio(window)} * {slo.covered(window)} > on (job, slo) group_left () {slo.limit(window)}\n"
         # The short window ends the alert soon after the trouble ends.
         f"and on (job, slo) {slo.ratio(short)} > on (job, slo) {slo.limit(window)}\n"
         f"and on (job, slo) {slo.bad(window)} >= on (job) group_left () job:slo_bad_events_min:threshold",
