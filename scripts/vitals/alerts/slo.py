@@ -18,6 +18,9 @@ def _asked(query: str, form: str) -> str:
 
 def _burns(name: str, severity: Severity, for_: str, burn: slo.Burn, means: str, keep: str) -> Alert:
     window, short = burn.long, burn.short
+    # An outage that was told as such is not told again when it has used up the budget of availability.
+    told = (f'\nunless on (job, slo) label_replace(max by (job) (max_over_time(ALERTS{{alertname=~"ServiceDown|ServiceMissing", '
+            f'alertstate="firing"}}[{window}])), "slo", "availability", "", "")') if severity == "critical" else ""
     left = _asked(f"{slo.SECONDS[slo.PERIOD]} * (1 - {slo.OBJECTIVE}$own) / {slo.ratio(window)}$own", "humanizeDuration")
     return Alert(
         name, severity, for_,
@@ -25,7 +28,7 @@ def _burns(name: str, severity: Severity, for_: str, burn: slo.Burn, means: str,
         f"{slo.ratio(window)} * {slo.covered(window)} > on (job, slo) group_left () {slo.limit(window)}\n"
         # The short window ends the alert soon after the trouble ends.
         f"and on (job, slo) {slo.ratio(short)} > on (job, slo) {slo.limit(window)}\n"
-        f"and on (job, slo) {slo.bad(window)} >= on (job) group_left () job:slo_bad_events_min:threshold",
+        f"and on (job, slo) {slo.bad(window)} >= on (job) group_left () job:slo_bad_events_min:threshold{told}",
         unit="ratio", dashboard="slo", keep_firing_for=keep,
         summary="{{ $labels.job }} misses its objective: {{ $labels.slo }}",
         description=f"In the last {window} {{value}} of the events of {{{{ $labels.slo }}}} were bad at {{{{ $labels.job }}}}; the "
