@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 MAX_LENGTH = 100_000
 MAX_NESTING = 100
+MAX_DEPTH = 120  # of the tree: what walks it may recurse
 
 SIMPLE = frozenset({"sum", "avg", "min", "max", "count", "group", "stddev", "stdvar"})
 SELECTING = frozenset({"topk", "bottomk", "limitk", "limit_ratio"})  # aggregations that keep series as they are
@@ -106,6 +107,7 @@ class Node:
     labels: Labels = field(default=ANY, init=False)
     scalar: bool = field(default=False, init=False)
     parent: Node | None = field(default=None, init=False, repr=False)
+    depth: int = field(default=1, init=False, repr=False)  # of the tree below, with this node
 
     @property
     def span(self) -> tuple[int, int]:
@@ -314,6 +316,10 @@ class _Parser:
         node.outer = (node.start, node.end)
         for child in node.children():
             child.parent = node
+            if child.depth >= node.depth:
+                node.depth = child.depth + 1
+        if node.depth > MAX_DEPTH:
+            raise NotAnalysed("nested too deeply")
         _infer(node)
         self.nodes.append(node)
         return node

@@ -154,6 +154,9 @@ def disjoint_limits(subject: Subject, context: Context) -> Iterator[Said]:
                        node.span)
 
 
+_WELL = {("==", 1.0), (">", 0.0), ("!=", 0.0), (">=", 1.0)}
+
+
 @check(
     "count-of-filtered", "warning", "expression",
     "A count of what passes a filter is compared from above: at zero there is nothing to compare",
@@ -183,8 +186,11 @@ def count_of_filtered(subject: Subject, context: Context) -> Iterator[Said]:
         inner = counted.expr
         if not isinstance(inner, Binary) or inner.op not in COMPARISONS or inner.as_bool:
             continue
-        if not isinstance(inner.right, Number) or any(isinstance(n, Call) and n.func in ABSENT
-                                                      for n in walk(subject.expression.root)):
+        # Counting what is well: `== 1`, `> 0`. With `== 0` what is down is counted, and none is fine.
+        if not isinstance(inner.right, Number) or (inner.op, inner.right.value) not in _WELL:
+            continue
+        if not isinstance(arm.right, Number) or any(isinstance(n, Call) and n.func in ABSENT
+                                                    for n in walk(subject.expression.root)):
             continue
         if counted.op == "count" and inner.right.value is not None and counted is arm.left:
             limit = arm.right.value if isinstance(arm.right, Number) else None
@@ -323,7 +329,7 @@ def floored_rate(subject: Subject, context: Context) -> Iterator[Said]:
         if isinstance(rate, Call) and rate.func in ("rate", "irate") and isinstance(floor, Number) \
                 and floor.value is not None and floor.value >= 1:
             yield Said(f"a rate below {floor.value:g} per second is taken for {floor.value:g}: the ratio comes out too "
-                       "small", "divide by `(… > 0)`", right.span)
+                       "small", "divide by `(… > 0)`", right.span, severity="info" if subject.panel else None)
 
 
 @check(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator
 
@@ -29,8 +30,9 @@ def renamed_metric(subject: Subject, context: Context) -> Iterator[Said]:
     for selector in subject.expression.selectors:
         if not selector.name or (new := context.catalogue.renamed(selector.name)) is None:
             continue
-        if _alternative(selector):
-            continue  # both names are asked for
+        if _alternative(selector) or selector.name in context.records or (
+                subject.rule and subject.rule.kind == "record" and new.startswith(subject.rule.name.value)):
+            continue  # both names are asked for, or one is made from the other
         end = selector.start + len(selector.name)
         plain = new.isidentifier() and subject.expression.text[selector.start:end] == selector.name
         yield Said(f"{selector.name} is no longer exposed", f"use {new}" if new else "there is nothing in its place",
@@ -113,9 +115,13 @@ def unknown_label(subject: Subject, context: Context) -> Iterator[Said]:
         if known is None or known.labels is None:
             continue
         for m in selector.matchers:
-            if m.op == "=" and m.value and m.name not in known.labels and m.name not in ADDED and not m.variable:
-                yield Said(f"{selector.name} has no label `{m.name}` of its own: only "
-                           f"{', '.join(sorted(known.labels)) or 'none'}", "look the label up", (m.start, m.end))
+            if m.op != "=" or not m.value or m.name in known.labels or m.name in ADDED or m.variable:
+                continue
+            # Targets have labels of their own; what looks like one of the metric's is a slip.
+            near = difflib.get_close_matches(m.name, sorted(known.labels), 1, 0.65)
+            if near:
+                yield Said(f"{selector.name} has no label `{m.name}` of its own", f"did you mean `{near[0]}`?",
+                           (m.start, m.end))
 
 
 @check(

@@ -336,13 +336,21 @@ def ratio_as_percent(subject: Subject, context: Context) -> Iterator[Said]:
     root = subject.expression.root
     nodes = value_nodes(root)
     limits = _limits(root)
-    if len(nodes) != 1 or not _is_share(nodes[0], limits, context):
+    if len(nodes) != 1:
+        return
+    known = unit(nodes[0], context.catalogue)
+    amount = known.base if known and known.base in ("bytes", "seconds") and limits != [100] else ""
+    if not amount and not _is_share(nodes[0], limits, context):
         return
     for text in texts:
         for action in actions(text.value):
             if action.keyword or action.inside or not _SIMPLE_VALUE.fullmatch(action.text):
                 continue
             if _PERCENT.match(text.value, action.end - 2) or "%%" in action.text:
+                if amount:
+                    yield Said(f"the value is in {amount}, printed as a percentage",
+                               "print what it is, or divide by the whole", (action.start, action.end), text)
+                    continue
                 yield Said("the value is a share between 0 and 1, printed as a percentage",
                            "write {{ $value | humanizePercentage }}", (action.start, action.end), text)
 
@@ -406,6 +414,55 @@ def _is_percent(node: Node) -> bool:
     if node.op == "*":
         return any(isinstance(side, Number) and side.value == 100 for side in (node.left, node.right))
     return node.op == "/" and _is_percent(node.left) and not node.right.scalar
+
+
+_SAYS = {"ms": ("seconds", 1e3), "milliseconds": ("seconds", 1e3), "s": ("seconds", 1), "seconds": ("seconds", 1),
+         "sec": ("seconds", 1), "kb": ("bytes", 1e-3), "mb": ("bytes", 1e-6), "gb": ("bytes", 1e-9),
+         "mib": ("bytes", 2**-20),
+         "gib": ("bytes", 2**-30), "%": ("ratio", 100)}
+
+
+@check(
+    "limit-in-words", "error", "expression",
+    "The text tells the limit in another unit than the expression compares in",
+    why="With a limit of 100 for seconds where the text says 100 ms, the alert comes a thousand times too late.",
+    bad="""\
+alert: SlowDisk
+expr: rate(node_disk_read_time_seconds_total[5m]) / rate(node_disk_reads_completed_total[5m]) > 100
+annotations:
+  summary: Reads take longer than 100ms
+""",
+    good="""\
+alert: SlowDisk
+expr: rate(node_disk_read_time_seconds_total[5m]) / rate(node_disk_reads_completed_total[5m]) > 0.1
+annotations:
+  summary: Reads take longer than 100ms
+""")
+def limit_in_words(subject: Subject, context: Context) -> Iterator[Said]:
+    if not subject.is_alert:
+        return
+    root = subject.expression.root
+    limits = [limit for limit in _limits(root) if limit > 1]
+    nodes = value_nodes(root) if limits else []
+    value = unit(nodes[0], context.catalogue) if len(nodes) == 1 else None
+    if value is None or value.base == "ratio" and not (isinstance(nodes[0], Binary) and nodes[0].op == "/"):
+        return
+    for text in _texts(subject, labels=False):
+        if "$value" in text.value and len(text.value) > 20_000:
+            continue
+        for limit in limits:
+            found = re.search(rf"(?<![\w.]){re.escape(f'{limit:g}')} ?(ms|milliseconds|seconds|sec|s|[KMG]i?B|%)"
+                              r"(?![\w/])", text.value, re.I)
+            if not found:
+                continue
+            base, scale = _SAYS.get(found[1].lower(), ("", 1.0))
+            if base == value.base and not 0.5 < scale / value.scale < 2:
+                yield Said(f"the limit {limit:g} is {limit / value.scale:g} {_plain(base)}, the text says {found[0]}",
+                           "mend the limit, or the text", found.span(), text)
+
+
+def _plain(base: str) -> str:
+    return {"ratio": "of 1"}.get(base, base)
 
 
 _PER = re.compile(r"[^.{}\n]{0,30}?(?:\bper |/ ?)(?P<unit>minute|min|hour|day|second|sec|s)\b")
