@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, Protocol
 
 MetricType = Literal["counter", "gauge", "histogram", "summary", "unknown"]
@@ -82,6 +83,16 @@ class Several:
 
     def lost_label(self, name: str, label: str) -> str | None:
         return next((found for c in self._catalogues if (found := c.lost_label(name, label)) is not None), None)
+
+
+class Remembered:
+    """Another catalogue, asked once for each name."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.metric = cache(catalogue.metric)
+        self.knows_prefix = cache(catalogue.knows_prefix)
+        self.renamed = cache(catalogue.renamed)
+        self.lost_label = cache(catalogue.lost_label)
 
 
 EMPTY = Known()

@@ -44,16 +44,17 @@ def _lexer(variables: bool) -> re.Pattern[str]:
     inner = r"|\[\[\w+(?::\w+)?\]\]" if variables else ""
     number = f"(?:{_VARIABLE})?(?:{_DURATION})" if variables else _DURATION
     return re.compile(
-        rf"""(?P<space>(?:\s+|\#[^\n]*)+)
-        |(?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`)
+        rf"""(?:\s+|\#[^\n]*)*+(?:(?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`)
         |(?P<duration>{number}(?![\w.]))
         |(?P<number>{_NUMBER})
         |(?P<range>\[(?:[^\[\]]{inner})+\])
         |(?P<word>(?:[A-Za-z_:]{var})(?:[\w:]{var})*)
-        |(?P<op>=~|!~|==|!=|<=|>=|[-+*/%^<>=(){{}},@])""", re.X | re.S)
+        |(?P<op>=~|!~|==|!=|<=|>=|[-+*/%^<>=(){{}},@])
+        |(?P<end>\Z))""", re.X | re.S)
 
 
 _LEXERS = {flag: _lexer(flag) for flag in (False, True)}
+_SPACE = re.compile(r"(?:\s+|#[^\n]*)*+")
 _IS_VARIABLE = re.compile(_VARIABLE)
 _RANGE = re.compile(rf"\s*(?P<range>{_DURATION})\s*(?::\s*(?P<step>{_DURATION})?\s*)?")
 _PARTS = re.compile(r"(\d+)(ms|[smhdwy])")
@@ -258,23 +259,23 @@ class _Parser:
     def __init__(self, text: str, variables: bool) -> None:
         self.text = text
         self.variables = variables
-        self.kinds: list[str] = []
-        self.values: list[str] = []
-        self.starts: list[int] = []
-        position, size, match = 0, len(text), _LEXERS[variables].match
-        while position < size:
+        kinds: list[str] = []
+        values: list[str] = []
+        starts: list[int] = []
+        self.kinds, self.values, self.starts = kinds, values, starts
+        position, match = 0, _LEXERS[variables].match
+        while True:
             found = match(text, position)
             if not found:
+                position += len(_SPACE.match(text, position)[0])  # type: ignore[index]
                 raise NotAnalysed(f"unexpected {text[position]!r}", position)
             kind = found.lastgroup or ""
-            if kind != "space":
-                self.kinds.append(kind)
-                self.values.append(found.group())
-                self.starts.append(position)
+            kinds.append(kind)
+            values.append(found[kind])
             position = found.end()
-        self.kinds.append("end")
-        self.values.append("")
-        self.starts.append(size)
+            starts.append(position - len(values[-1]))
+            if kind == "end":
+                break
         self.at = 0
         self.depth = 0
         self.nodes: list[Node] = []

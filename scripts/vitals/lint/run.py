@@ -57,7 +57,10 @@ class _Run:
             if expression is None:
                 self.result.not_analysed.append(rule.expr)
             else:
-                self.over("expression", Subject(rule.expr, expression, rule=rule), subject, rule.expr)
+                judged = Subject(rule.expr, expression, rule=rule)
+                self.over("expression", judged, subject, rule.expr)
+                if rule.kind == "alert":
+                    self.over("alert", judged, subject, rule.expr)
             self.over("rule", rule, subject, rule.expr, rule.place)
         self.over("group", group, f"group {group.name}", None, group.place)
 
@@ -75,7 +78,9 @@ class _Run:
         if expression is None:
             self.result.not_analysed.append(query.expr)
         else:
-            self.over("expression", Subject(query.expr, expression, panel=panel, query=query), subject, query.expr)
+            judged = Subject(query.expr, expression, panel=panel, query=query)
+            self.over("expression", judged, subject, query.expr)
+            self.over("query", judged, subject, query.expr)
 
     def over(self, scope: Scope, what: Any, subject: str, text: Text | None, place: Place | None = None) -> None:
         for check in self.checks.get(scope, ()):

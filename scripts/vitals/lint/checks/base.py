@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from vitals.lint.catalogue import EMPTY, Catalogue
+from vitals.lint.catalogue import EMPTY, Catalogue, Remembered
 from vitals.lint.expression import ABSENT, Expression, NotAnalysed, Selector, parse, walk
 from vitals.lint.model import (
     AlertTest,
@@ -25,8 +25,8 @@ from vitals.lint.model import (
     Text,
 )
 
-# What a check is run over: each expression (of a rule or a query), rule, group, panel, dashboard, file; or all files.
-Scope = Literal["expression", "rule", "group", "panel", "dashboard", "file", "files"]
+# What a check is run over: each expression (any, of alerts, of queries), rule, group, panel, dashboard, file; or all.
+Scope = Literal["expression", "alert", "query", "rule", "group", "panel", "dashboard", "file", "files"]
 
 
 @dataclass(slots=True)
@@ -63,7 +63,7 @@ class Context:
 
     def __init__(self, sources: list[Source], catalogue: Catalogue = EMPTY, options: Options | None = None) -> None:
         self.sources = sources
-        self.catalogue = catalogue
+        self.catalogue: Catalogue = Remembered(catalogue)
         self.options = options or Options()
         self._expressions: dict[int, Expression | None] = {}
 
@@ -105,7 +105,8 @@ def parsed(text: str, variables: bool = False) -> Expression | None:
 
 Run = Callable[[Any, Context], Iterable[Said]]
 _KINDS: dict[Scope, tuple[Kind, ...]] = {
-    "expression": ("rules", "dashboard"), "rule": ("rules",), "group": ("rules",), "panel": ("dashboard",),
+    "expression": ("rules", "dashboard"), "alert": ("rules",), "query": ("dashboard",), "rule": ("rules",),
+    "group": ("rules",), "panel": ("dashboard",),
     "dashboard": ("dashboard",), "file": ("rules",), "files": ("rules",)}
 
 

@@ -79,7 +79,7 @@ def _range(low: float, high: float) -> str:
 
 
 @check(
-    "always-holds", "warning", "expression",
+    "always-holds", "warning", "alert",
     "An alert's condition that every value satisfies",
     why="The alert fires as long as there is data.",
     bad="""\
@@ -91,8 +91,6 @@ alert: Errors
 expr: sum(rate(errors_total[5m])) > 0
 """)
 def always_holds(subject: Subject, context: Context) -> Iterator[Said]:
-    if not subject.is_alert:
-        return
     for node in _arms(subject.expression.root):
         if not isinstance(node, Binary) or node.op not in COMPARISONS or node.as_bool or node.filled:
             continue
@@ -158,7 +156,7 @@ _WELL = {("==", 1.0), (">", 0.0), ("!=", 0.0), (">=", 1.0)}
 
 
 @check(
-    "count-of-filtered", "warning", "expression",
+    "count-of-filtered", "warning", "alert",
     "A count of what passes a filter is compared from above: at zero there is nothing to compare",
     why="""\
 `count(up == 1) < 2` fires at one and is silent at none: with nothing left, the count is empty, not 0. The worst case is
@@ -173,8 +171,6 @@ alert: FewReplicas
 expr: sum(up{job="api"} == bool 1) < 2
 """)
 def count_of_filtered(subject: Subject, context: Context) -> Iterator[Said]:
-    if not subject.is_alert:
-        return
     for arm in _arms(subject.expression.root):
         if not isinstance(arm, Binary) or arm.op not in ("<", "<=") or arm.as_bool or arm.filled:
             continue
@@ -224,7 +220,7 @@ def or_precedence(subject: Subject, context: Context) -> Iterator[Said]:
 
 
 @check(
-    "bool-in-alert", "error", "expression",
+    "bool-in-alert", "error", "alert",
     "An alert whose result is 0 or 1",
     why="An alert fires for every series of the result, whatever its value; `> bool 5` gives one for each, always.",
     bad="""\
@@ -236,8 +232,6 @@ alert: Queue
 expr: queue_length > 5
 """, fixes=True)
 def bool_in_alert(subject: Subject, context: Context) -> Iterator[Said]:
-    if not subject.is_alert:
-        return
     for arm in _arms(subject.expression.root):
         while isinstance(arm, Binary) and arm.op in ("and", "unless"):
             arm = arm.left
@@ -247,7 +241,7 @@ def bool_in_alert(subject: Subject, context: Context) -> Iterator[Said]:
 
 
 @check(
-    "no-condition", "warning", "expression",
+    "no-condition", "warning", "alert",
     "An alert without a condition",
     why="It fires for every series that the expression gives, whatever the values.",
     bad="""\
@@ -259,8 +253,6 @@ alert: Errors
 expr: sum(rate(errors_total[5m])) > 0
 """)
 def no_condition(subject: Subject, context: Context) -> Iterator[Said]:
-    if not subject.is_alert:
-        return
     for arm in _arms(subject.expression.root):
         if not _is_plain_amount(arm):
             continue
@@ -333,7 +325,7 @@ def floored_rate(subject: Subject, context: Context) -> Iterator[Said]:
 
 
 @check(
-    "silent-when-absent", "info", "expression",
+    "silent-when-absent", "info", "alert",
     "A lower limit says nothing when the series are gone",
     why="`sum(x) < 5` has no result when there is no `x`, and the alert that should fire is silent.",
     bad="""\
@@ -346,7 +338,7 @@ expr: (sum(rate(http_requests_total{job="api"}[5m])) or vector(0)) < 5
 """)
 def silent_when_absent(subject: Subject, context: Context) -> Iterator[Said]:
     root = subject.expression.root
-    if not subject.is_alert or not isinstance(root, Binary) or root.op not in ("<", "<="):
+    if not isinstance(root, Binary) or root.op not in ("<", "<="):
         return
     left = root.left
     if not isinstance(left, Aggregate) or left.op != "sum" or left.labels.only != frozenset() or root.as_bool:
@@ -361,7 +353,7 @@ def silent_when_absent(subject: Subject, context: Context) -> Iterator[Said]:
 
 
 @check(
-    "no-volume-floor", "info", "expression",
+    "no-volume-floor", "info", "alert",
     "An alert on a share fires on a single event",
     why="At night, one failure of one request is 100 %. A floor of traffic keeps it quiet.",
     bad="""\
@@ -376,7 +368,7 @@ expr: |
 """, enabled=False)
 def no_volume_floor(subject: Subject, context: Context) -> Iterator[Said]:
     root = subject.expression.root
-    if not subject.is_alert or not isinstance(root, Binary) or root.op not in (">", ">="):
+    if not isinstance(root, Binary) or root.op not in (">", ">="):
         return
     ratio = root.left
     while isinstance(ratio, Binary) and ratio.op == "*":
@@ -409,7 +401,7 @@ def nan_in_aggregation(subject: Subject, context: Context) -> Iterator[Said]:
 
 
 @check(
-    "unguarded-up", "info", "expression",
+    "unguarded-up", "info", "alert",
     "up == 0 says nothing of a target that is no longer there",
     why="A target that service discovery has lost has no `up` at all. `absent(up{…})` sees it.",
     bad="""\
@@ -422,7 +414,7 @@ expr: up{job="api"} == 0 or absent(up{job="api"})
 """, enabled=False)
 def unguarded_up(subject: Subject, context: Context) -> Iterator[Said]:
     root = subject.expression.root
-    if subject.is_alert and isinstance(root, Binary) and root.op == "==" and isinstance(root.left, Selector) \
+    if isinstance(root, Binary) and root.op == "==" and isinstance(root.left, Selector) \
             and root.left.name == "up" and "up" not in context.guarded:
         yield Said("a target that is gone from service discovery has no `up`", "add an alert on absent(up{…})",
                    root.span)

@@ -95,7 +95,7 @@ def _changed(panel: Panel) -> bool:
 
 
 @check(
-    "fixed-window", "info", "expression",
+    "fixed-window", "info", "query",
     "A fixed window in a dashboard's rate",
     why="Zoomed out, `rate(x[1m])` shows one minute of every hour; `$__rate_interval` follows the step.",
     bad="""\
@@ -126,7 +126,7 @@ _GIVEN = frozenset({"timeFilter", "interval", "dashboard", "org", "user", "timez
 
 
 @check(
-    "undefined-variable", "warning", "expression",
+    "undefined-variable", "warning", "query",
     "A query uses a variable that the dashboard does not have",
     why="Grafana sends it to Prometheus as it is: the query fails, or matches nothing.",
     bad="""\

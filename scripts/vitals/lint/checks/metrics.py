@@ -170,7 +170,7 @@ def delta_of_counter(subject: Subject, context: Context) -> Iterator[Said]:
 
 
 @check(
-    "raw-counter", "warning", "expression",
+    "raw-counter", "warning", "alert",
     "A counter's total is compared with a limit",
     why="It counts since the process started: once above the limit the alert fires until the next restart.",
     bad="""\
@@ -182,8 +182,6 @@ alert: Errors
 expr: increase(node_network_receive_errs_total[1h]) > 100
 """)
 def raw_counter(subject: Subject, context: Context) -> Iterator[Said]:
-    if not subject.is_alert:
-        return
     for node in subject.expression.binaries:
         if node.op not in (">", ">=") or not isinstance(node.right, Number) or node.as_bool:
             continue
@@ -213,7 +211,7 @@ CLIENTS = re.compile(r"(?:^|_)(?:(?:user|customer|client|account|session|request
 
 
 @check(
-    "limit-per-client", "warning", "expression",
+    "limit-per-client", "warning", "alert",
     "An alert's limit holds for each client alone",
     why="""\
 The metric has a label for each user or address. The limit is compared with each of them: what comes from many at once,
@@ -228,8 +226,6 @@ alert: ManyFailedLogins
 expr: sum by (job) (rate(login_failures_total[5m])) > 0.5
 """)
 def limit_per_client(subject: Subject, context: Context) -> Iterator[Said]:
-    if not subject.is_alert:
-        return
     for node in subject.expression.binaries:
         call = node.left
         if node.op not in (">", ">=") or not isinstance(node.right, Number) or not isinstance(call, Call):

@@ -99,7 +99,7 @@ _VARIABLE = re.compile(r"\$(\w+)|\$\{(\w+)\}|\[\[(\w+)\]\]")
 
 
 @check(
-    "multi-value-equality", "warning", "expression",
+    "multi-value-equality", "warning", "query",
     "A variable that may hold several values is matched by `=`",
     why="With two values chosen, or All, Grafana writes `(a|b)`, which `=` compares as text: the panel is empty.",
     bad="""\

@@ -61,7 +61,7 @@ def _texts(subject: Subject, labels: bool = True) -> Iterator[Text]:
 
 
 @check(
-    "template-label", "error", "expression",
+    "template-label", "error", "alert",
     "An annotation uses a label that the result does not have",
     why="""\
 A label that the expression aggregates away is empty in the template: the notification says `Instance  is down` and
@@ -81,7 +81,7 @@ annotations:
 """)
 def template_label(subject: Subject, context: Context) -> Iterator[Said]:
     rule = subject.rule
-    if rule is None or not subject.is_alert:
+    if rule is None:
         return
     labels = subject.expression.root.labels
     if labels.only is None and not labels.never:
@@ -128,7 +128,7 @@ def _names(action: Action) -> Iterator[str]:
 
 
 @check(
-    "template-own-label", "warning", "expression",
+    "template-own-label", "warning", "alert",
     "A template asks for a label that the rule itself adds",
     why="""\
 `$labels` are the labels of the expression's result. What stands under `labels:`, and `alertname`, are added later and
@@ -152,7 +152,7 @@ annotations:
 """)
 def template_own_label(subject: Subject, context: Context) -> Iterator[Said]:
     rule = subject.rule
-    if rule is None or not subject.is_alert:
+    if rule is None:
         return
     own = {"alertname", *rule.labels, *rule.group.labels}
     text_of_all = subject.expression.text
@@ -240,7 +240,7 @@ def template_printf(subject: Subject, context: Context) -> Iterator[Said]:
 
 
 @check(
-    "value-in-label", "warning", "expression",
+    "value-in-label", "warning", "alert",
     "An alert's label holds the value",
     why="""\
 With another value it is another alert: `for` starts anew at every evaluation, and what was firing is resolved and sent
@@ -265,7 +265,7 @@ annotations:
 """)
 def value_in_label(subject: Subject, context: Context) -> Iterator[Said]:
     rule = subject.rule
-    if rule is None or not subject.is_alert:
+    if rule is None:
         return
     for name, text in rule.labels.items():
         if _escaped(text.value):
@@ -312,7 +312,7 @@ _SIMPLE_VALUE = re.compile(
 
 
 @check(
-    "ratio-as-percent", "error", "expression",
+    "ratio-as-percent", "error", "alert",
     "A share between 0 and 1 is printed with a percent sign",
     why="At 95 % the notification says 0.95%.",
     bad="""\
@@ -328,8 +328,6 @@ annotations:
   summary: '{{ $value | humanizePercentage }} of requests fail'
 """)
 def ratio_as_percent(subject: Subject, context: Context) -> Iterator[Said]:
-    if not subject.is_alert:
-        return
     texts = [text for text in _texts(subject, labels=False) if "%" in text.value or "percent" in text.value]
     if not texts:
         return
@@ -372,7 +370,7 @@ def _is_share(node: Node, limits: list[float], context: Context) -> bool:
 
 
 @check(
-    "percent-humanized", "error", "expression",
+    "percent-humanized", "error", "alert",
     "humanizePercentage multiplies by 100 what was multiplied already",
     why="At 95 % the notification says 9500%.",
     bad="""\
@@ -388,8 +386,6 @@ annotations:
   summary: '{{ $value | humanizePercentage }} used'
 """)
 def percent_humanized(subject: Subject, context: Context) -> Iterator[Said]:
-    if not subject.is_alert:
-        return
     texts = [text for text in _texts(subject, labels=False) if "humanizePercentage" in text.value]
     nodes = value_nodes(subject.expression.root) if texts else []
     limits = _limits(subject.expression.root)
@@ -423,7 +419,7 @@ _SAYS = {"ms": ("seconds", 1e3), "milliseconds": ("seconds", 1e3), "s": ("second
 
 
 @check(
-    "limit-in-words", "error", "expression",
+    "limit-in-words", "error", "alert",
     "The text tells the limit in another unit than the expression compares in",
     why="With a limit of 100 for seconds where the text says 100 ms, the alert comes a thousand times too late.",
     bad="""\
@@ -439,8 +435,6 @@ annotations:
   summary: Reads take longer than 100ms
 """)
 def limit_in_words(subject: Subject, context: Context) -> Iterator[Said]:
-    if not subject.is_alert:
-        return
     root = subject.expression.root
     limits = [limit for limit in _limits(root) if limit > 1]
     nodes = value_nodes(root) if limits else []
@@ -475,7 +469,7 @@ _IN_WORDS = {"minute": 60, "min": 60, "hour": 3600, "day": 86400, "second": 1, "
 
 
 @check(
-    "rate-in-words", "warning", "expression",
+    "rate-in-words", "warning", "alert",
     "The text names another unit of time than the expression has",
     why="`rate` is per second, `increase` per window: 5 from `rate(x[1m])` are 300 per minute.",
     bad="""\
@@ -491,8 +485,6 @@ annotations:
   summary: '{{ $value }} errors per minute'
 """)
 def rate_in_words(subject: Subject, context: Context) -> Iterator[Said]:
-    if not subject.is_alert:
-        return
     nodes = value_nodes(subject.expression.root)
     period = _period(nodes[0]) if len(nodes) == 1 else None
     if period is None:
@@ -544,7 +536,7 @@ def rate_in_title(panel: Panel, context: Context) -> Iterator[Said]:
 
 
 @check(
-    "rate-as-percent", "error", "expression",
+    "rate-as-percent", "error", "alert",
     "Events per second are taken for a share",
     why="""\
 `rate(errors_total[5m]) > 0.05` is one error in twenty seconds, not 5 %: it fires on a busy service with few errors, and
@@ -563,8 +555,6 @@ annotations:
   summary: 'Error rate above 5 %: {{ $value | humanizePercentage }}'
 """)
 def rate_as_percent(subject: Subject, context: Context) -> Iterator[Said]:
-    if not subject.is_alert:
-        return
     nodes, limits = value_nodes(subject.expression.root), _limits(subject.expression.root)
     if len(nodes) != 1 or len(limits) != 1 or not 0 < limits[0] < 1 or not _counts_events(nodes[0]):
         return
@@ -623,7 +613,7 @@ _LEGEND = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
 
 
 @check(
-    "legend-label", "warning", "expression",
+    "legend-label", "warning", "query",
     "A legend names a label that the result does not have",
     why="What `{{ instance }}` stands for is empty, and lines cannot be told apart.",
     bad="""\

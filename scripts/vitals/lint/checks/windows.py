@@ -131,7 +131,7 @@ def for_outlasts_window(rule: Rule, context: Context) -> Iterator[Said]:
 
 
 @check(
-    "irate-in-alert", "info", "expression",
+    "irate-in-alert", "info", "alert",
     "irate in an alert",
     why="`irate` looks at two samples: any short dip resets `for`. Use `rate` in alerts.",
     bad="""\
@@ -145,7 +145,7 @@ expr: rate(errors_total[5m]) > 1
 for: 5m
 """)
 def irate_in_alert(subject: Subject, context: Context) -> Iterator[Said]:
-    if subject.is_alert and subject.rule and subject.rule.hold:
+    if subject.rule and subject.rule.hold:
         for call in subject.expression.calls:
             if call.func == "irate":
                 yield Said("irate() looks at two samples: any short dip resets `for`", "use rate()", call.span)
