@@ -2,7 +2,8 @@
 
 ``changes`` are knobs. ``kind.failure`` is the share of events that fail; ``kind.shift`` is added to a gauge; every
 other knob multiplies (``kind.rate``, ``.latency``, ``.duration``, ``.tokens``, ``.cost``, ``.level``). The kinds are
-those of the app's flows and levels. ``only`` holds further or other changes for single apps.
+those of the app's flows and levels; ``logs.rate`` 0 silences an app's log. ``only`` holds further or other changes
+for single apps. ``causes`` are what its error lines then say (logs.CAUSES).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ class Fault:
     jobs: tuple[str, ...]
     changes: Mapping[str, float] = field(default_factory=dict)
     only: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    causes: tuple[str, ...] = ()
 
     def changes_for(self, job: str) -> dict[str, float]:
         return {**self.changes, **self.only.get(job, {})}
@@ -29,17 +31,20 @@ APPS = ("marketing-agents", "support-agent", "artisan-hub", "startup-studio", "h
         "litellm", "vllm")
 WITH_HTTP = ("marketing-agents", "artisan-hub", "startup-studio", "otel-genai", "litellm", "vllm")
 WITH_AGENTS = ("marketing-agents", "artisan-hub", "startup-studio", "hierarchical-agents", "otel-genai")
+WITH_LLM = ("marketing-agents", "artisan-hub", "startup-studio", "otel-genai", "litellm", "vllm")
 WITH_TOKENS = ("marketing-agents", "support-agent", "artisan-hub", "otel-genai", "litellm", "vllm")
 
 _FAULTS = (
     Fault("error-burst", "A quarter of the requests ends in a server error.", (*WITH_HTTP, "support-agent"),
-          {"http.failure": 0.25}, {"support-agent": {"responses.failure": 0.25}}),
+          {"http.failure": 0.25}, {"support-agent": {"responses.failure": 0.25}},
+          ("exception", "exception", "unavailable")),
     Fault("llm-outage", "The model provider refuses most calls; what builds on it fails too.",
           ("marketing-agents", "support-agent", "artisan-hub", "startup-studio", "otel-genai", "litellm", "vllm"),
           {"llm.failure": 0.7, "agents.failure": 0.35, "workflows.failure": 0.35},
           {"support-agent": {"responses.failure": 0.3},
            "litellm": {"http.failure": 0.3, "deployments.shift": 2, "fallbacks.rate": 100, "cooldowns.rate": 100},
-           "vllm": {"http.failure": 0.5}}),
+           "vllm": {"http.failure": 0.5}},
+          ("rate_limit", "rate_limit", "overloaded", "timeout")),
     Fault("slow-model", "Model answers take fifteen times as long, and so does what waits for them.", APPS,
           {"llm.latency": 15, "agents.latency": 15, "crew.latency": 10, "workflows.latency": 8,
            "responses.latency": 15},
@@ -47,6 +52,21 @@ _FAULTS = (
            "vllm": {"llm.latency": 60, "http.latency": 10, "queue.shift": 80, "kv.shift": 0.59}}),
     Fault("agent-failures", "Nearly half of all agent runs fail.", WITH_AGENTS,
           {"agents.failure": 0.45, "workflows.failure": 0.45}),
+    Fault("runaway-agent", "Agents go in circles until they are stopped, with four times the model calls.", WITH_AGENTS,
+          {"agents.failure": 0.35, "llm.rate": 4, "agents.latency": 3}, causes=("loop",)),
+    Fault("context-overflow", "Prompts have outgrown the model: a third of its calls is refused.", WITH_LLM,
+          {"llm.failure": 0.35}, causes=("context_length",)),
+    Fault("content-filter", "A content filter stops a quarter of the model calls.", WITH_LLM,
+          {"llm.failure": 0.25}, causes=("content_filter",)),
+    Fault("malformed-output", "The model writes JSON that nobody can read: a third of the agent runs fails.",
+          WITH_AGENTS, {"agents.failure": 0.35}, causes=("parse",)),
+    Fault("bad-api-key", "The provider no longer takes the key: nearly every model call fails.", WITH_LLM,
+          {"llm.failure": 0.9}, causes=("auth",)),
+    Fault("out-of-memory", "The model server runs out of memory: a third of its calls fails.",
+          ("vllm",), {"llm.failure": 0.35, "http.failure": 0.35}, causes=("out_of_memory",)),
+    Fault("bad-deploy", "A module is loaded twice and registers its metrics again: every fifth request fails.",
+          WITH_HTTP, {"http.failure": 0.2}, causes=("duplicate",)),
+    Fault("logs-silent", "The app works and writes no log line any more.", APPS, {"logs.rate": 0}),
     Fault("rag-timeouts", "Retrieval and what follows it take longer than five seconds.",
           ("marketing-agents", "otel-genai"), {"rag.latency": 15}, {"otel-genai": {"rag.latency": 120}}),
     Fault("integration-failures", "A third of the calls to outside services fails.",

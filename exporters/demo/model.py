@@ -162,15 +162,17 @@ class Level:
 
 @dataclass(frozen=True)
 class Line:
-    """A kind of log line. Values are constants, tuples to choose from, or functions of the random source.
+    """A kind of log line. Values are constants, tuples to choose from, or functions of the random source and the cause.
 
-    Written ``per_second``, or once for a failed event of kind ``on``.
+    Written ``per_second``, or once for a failed event of kind ``on``: then for one of the ``causes`` (logs.CAUSES),
+    or for one that a fault brings.
     """
 
     level: str
     fields: Mapping[str, Any]
     per_second: float = 0.0
     on: str = ""
+    causes: tuple[str, ...] = ("timeout", "unavailable")
 
 
 @dataclass(frozen=True)

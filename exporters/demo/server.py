@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from logging.handlers import RotatingFileHandler
@@ -23,13 +23,14 @@ import psycopg
 from prometheus_client.exposition import choose_encoder
 from psycopg.conninfo import conninfo_to_dict
 from redis.connection import parse_url
+from vitals_demo.apps import ALL
 from vitals_demo.backends import Backend, Postgres, Redis
 from vitals_demo.faults import FAULTS, JOBS, MAX_MINUTES
 from vitals_demo.simulation import Active, App, Simulation
 
 MAX_BODY = 4096  # bytes
 IDLE_SECONDS = 15  # after which a silent client is dropped
-LOG_BYTES, LOG_FILES = 10_000_000, 3
+LOG_BYTES, LOG_FILES = 5_000_000, 1  # of each app
 
 
 class Refused(Exception):
@@ -218,7 +219,8 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--postgres-password-file", default=env("POSTGRES_PASSWORD_FILE"), metavar="FILE")
     parser.add_argument("--redis-url", default=env("REDIS_URL"), help="without password; none: no Redis")
     parser.add_argument("--redis-password-file", default=env("REDIS_PASSWORD_FILE"), metavar="FILE")
-    parser.add_argument("--log-file", default=env("LOG_FILE"), metavar="FILE", help="default: standard output")
+    parser.add_argument("--log-dir", default=env("LOG_DIR"), metavar="DIR",
+                        help="one file for each app as well; standard output alone without")
     parser.add_argument("--seed", default=env("SEED", "1"), help="the same seed gives the same noise")
     args = parser.parse_args(argv)
     host, _, port = args.listen.rpartition(":")
@@ -243,22 +245,37 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     return args
 
 
-def _log(path: str) -> logging.Logger:
-    handler = (RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8") if path
-               else logging.StreamHandler(sys.stdout))
-    logger = logging.getLogger("vitals_demo")
-    logger.propagate = False
-    logger.setLevel(logging.INFO)
-    logger.addHandler(handler)
-    return logger
+class Logs:
+    """Log lines to standard output and, with a folder, to one file for each app, rotated."""
+
+    def __init__(self, folder: str, jobs: Iterable[str]) -> None:
+        self._all = self._logger("vitals_demo", logging.StreamHandler(sys.stdout))
+        self._apps = {job: self._logger(f"vitals_demo.{job}", RotatingFileHandler(
+            Path(folder) / f"{job}.log", maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8"))
+            for job in jobs} if folder else {}
+
+    def write(self, line: Mapping[str, Any]) -> None:
+        text = json.dumps(line, ensure_ascii=False)
+        self._all.info(text)
+        if own := self._apps.get(line["service"]):
+            own.info(text)
+
+    @staticmethod
+    def _logger(name: str, handler: logging.Handler) -> logging.Logger:
+        logger = logging.getLogger(name)
+        logger.propagate = False
+        logger.setLevel(logging.INFO)
+        logger.addHandler(handler)
+        return logger
 
 
 def main(argv: list[str] | None = None) -> int:
     args = _arguments(argv)
-    logger = _log(args.log_file)
-
-    def write(line: Mapping[str, Any]) -> None:
-        logger.info(json.dumps(line, ensure_ascii=False))
+    try:
+        write = Logs(args.log_dir, ALL).write
+    except OSError as error:
+        print(f"cannot write logs into {args.log_dir}: {error.strerror}", file=sys.stderr)
+        return 1
 
     def report(level: str, message: str) -> None:
         write({"timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),

@@ -188,9 +188,11 @@ class App:
     def __init__(self, spec: AppSpec, seed: int, start: float) -> None:
         self.spec = spec
         self.rng = random.Random(f"{seed}:{spec.name}")
+        self.log_rng = random.Random(f"{seed}:{spec.name}:logs")  # the numbers do not depend on what is written
         self.now = start
         self.seconds = 0.0  # of the step that is being taken
         self.knobs: dict[str, float] = {}
+        self.causes: tuple[str, ...] = ()  # what faults make its error lines say
         self.store = Store((*spec.metrics, *PROCESS_METRICS))
         self.registry = CollectorRegistry()
         self.registry.register(self.store)
@@ -229,8 +231,9 @@ class App:
     def apply(self, faults: Iterable[Active]) -> None:
         """Take over the changes of the faults now active on this app."""
         was_alive = self.alive
-        self.knobs, self._since = {}, {}
+        self.knobs, self._since, self.causes = {}, {}, ()
         for active in faults:
+            self.causes += active.fault.causes
             for knob, value in active.fault.changes_for(self.spec.name).items():
                 kind, aspect = knob.rsplit(".", 1)
                 before = self.knobs.get(knob)
@@ -259,7 +262,8 @@ class App:
         self._cpu.value += self.seconds * (0.05 + 0.25 * busy)
         self._set_levels()
         if sink:
-            for line in logs.lines(self.spec, to, self.seconds, busy, failed, self.rng):
+            rate = self.knobs.get("logs.rate", 1.0)
+            for line in logs.lines(self.spec, to, self.seconds, busy, failed, self.log_rng, rate, self.causes):
                 sink(line)
 
     def _set_levels(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vitals import alerts
+from vitals import alerts, logs
 from vitals.alerts import Alert
 from vitals.recording import APP_INFO, Profiles
 from vitals.settings import AlertChange, Settings
@@ -29,11 +29,15 @@ def rule(alert: Alert, area: str, settings: Settings, change: AlertChange | None
         result["for"] = for_
     if alert.keep_firing_for:
         result["keep_firing_for"] = alert.keep_firing_for
-    result["labels"] = {"severity": (change.severity if change else None) or alert.severity, "area": area,
-                        **alert.labels, **({key[0]: key[1]} if key != EVERYBODY else {})}
+    result["labels"] = {"severity": alert.severity, "area": area, **alert.labels,
+                        **({"severity": change.severity} if change and change.severity else {}),
+                        **({key[0]: key[1]} if key != EVERYBODY else {})}
+    description = alert.text(alert.description)
+    if "{pattern means}" in description:
+        description = description.replace("{pattern means}", logs.meanings(settings))
     result["annotations"] = {
         "summary": alert.text(alert.summary),
-        "description": alert.text(alert.description),
+        "description": description,
         "runbook_url": f"{links.runbooks}/{alert.name}",
         "dashboard_url": f"{links.grafana}/d/vitals-{alert.dashboard}" + _job_variable(alert),
     }

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from vitals import logs
 from vitals import promql as q
 from vitals.errors import VitalsError
 from vitals.settings import App, Feed, Mapped, Number, Profile, Relabel, Settings, Source, demo_jobs
@@ -39,6 +40,17 @@ PRICE = "model_type:llm_price_usd_per_token:info"
 PRICES_AS_OF = "vitals:prices_as_of_seconds:info"
 EXPECTED = "job:app:expected"
 PROBE = "probe"  # the profile of probes, whichever app they are made to
+LOGS_EXPECTED = "job:logs:expected"
+LAST_LINE = series(JOB, "log_last_line_seconds", "current")
+MATCHES = series(("pattern",), "log_pattern_matches", "window")
+MATCHES_LIMIT = series(("pattern",), "log_pattern_matches", "threshold")
+
+# What the log reader counts in the files of every app (scripts/vitals/logs.py); an app's own profile may count better.
+LOG_FEEDS = {
+    "log_lines": Feed(metric="app_log_lines_total", labels={"level": "level"}),
+    "log_plain_lines": Feed(metric="app_log_plain_lines_total"),
+    "log_pattern_matches": Feed(metric="app_log_pattern_matches_total", labels={"pattern": "pattern"}),
+}
 
 
 @dataclass(frozen=True)
@@ -106,9 +118,14 @@ def missing_signals(threshold: Threshold, profile: Profile) -> list[str]:
     return [name for name in threshold.needs if name not in fed]
 
 
+def sources(profile: Profile) -> dict[str, Feed]:
+    """What feeds each signal of a profile: its own metrics, and for an app what is counted in its logs."""
+    return {**(LOG_FEEDS if profile.kind == "app" else {}), **profile.signals}
+
+
 def feeds(profile: Profile) -> set[str]:
     """The signals a profile feeds, with those worked out from them."""
-    fed = {*profile.signals}
+    fed = {*sources(profile)}
     if profile.kind != "probe":  # whether a probe was made says nothing of the app
         fed.add("availability")
     if "llm_tokens" in fed and "llm_cost_usd" not in fed and profile.priced:
@@ -145,9 +162,11 @@ def profile_groups(profile: Profile, limits: dict[str, Decimal], own: dict[str, 
     ``limits``: threshold → value for its jobs; ``own``: threshold → jobs that set their own elsewhere.
     """
     build = _Builder(profile)
+    found = sources(profile)
     for name in SIGNALS:
-        if name in profile.signals:
-            build.signal(SIGNALS[name], profile.signals[name])
+        if name in found:
+            build.signal(SIGNALS[name], found[name])
+    build.last_line(found)
     build.availability()
     build.cost()
     build.traffic()
@@ -184,7 +203,7 @@ class _Builder:
         self.rules: list[Rule] = []
         self.windows: list[Rule] = []
         self.fed = feeds(profile)
-        self.kept = {name: _kept(feed) for name, feed in profile.signals.items()}
+        self.kept = {name: _kept(feed) for name, feed in sources(profile).items()}
         if "llm_unpriced_tokens" in self.fed:
             self.kept["llm_cost_usd"] = self.kept["llm_unpriced_tokens"] = self.kept["llm_tokens"] - {"type"}
 
@@ -301,6 +320,21 @@ class _Builder:
                                          self.tags))
 
     # --- worked out from signals
+
+    def last_line(self, found: dict[str, Feed]) -> None:
+        """When an app's last log line was read (Unix seconds), kept by the rule itself while there are none.
+
+        Neither the reader's restart nor the app's makes it forgotten; ten minutes without any evaluation do.
+        """
+        metrics = [source for name in ("log_lines", "log_plain_lines") if name in found
+                   for source in found[name].metrics()]
+        if not metrics:
+            return
+        arms = [f"sum by (job) ({q.rate(source.metric, self.here, source.match, window='2m')}) > 0"
+                for source in metrics]
+        lines = " or ".join(f"({arm})" for arm in arms)
+        self.record(LAST_LINE, f"group by (job) ({lines}) * time() or on (job) last_over_time("
+                               f"{self.read(LAST_LINE)}[10m])\nand on (job) {APP_INFO}{q.selector(self.here)}")
 
     def availability(self) -> None:
         if "availability" in self.fed:
@@ -506,6 +540,7 @@ def groups(settings: Settings, profiles: Profiles) -> dict[str, list[Group]]:
         files[f"profile-{name}"] = [now]
         files[f"windows-{name}"] = [windows]
     files["apps"] = [Group("apps", f"{INTERVAL_SECONDS}s", list(_apps(settings, profiles, found.by_job)))]
+    files["logs"] = [Group("logs", f"{INTERVAL_SECONDS}s", list(_logs(settings, profiles)))]
     files["prices"] = [Group("prices", f"{INTERVAL_SECONDS}s", list(_prices(settings)))]
     return files
 
@@ -519,6 +554,30 @@ def _apps(settings: Settings, profiles: Profiles, by_job: dict[str, dict[str, De
     for job, values in sorted(by_job.items()):
         for name, value in sorted(values.items()):
             yield Rule(threshold_series(name), f"vector({q.number(value)})", {"job": job, "profile": jobs[job]})
+
+
+def _logs(settings: Settings, profiles: Profiles) -> Iterator[Rule]:
+    """Who has logs; what each pattern found in its window; how much of it is still well, and how bad more is."""
+    for app in logs.apps(settings, profiles, "native"):
+        yield Rule(LOGS_EXPECTED, "vector(1)", {"job": app.job, "profile": app.profile})
+    found = logs.patterns(settings)
+    for one in found.all():
+        pattern = one.pattern
+        here = f'pattern="{pattern.name}"'
+        rate = series(("pattern",), "log_pattern_matches", "rate5m")
+        window = (f"{rate}{q.selector(here)} * 300" if pattern.window == "5m" else
+                  f"sum_over_time({rate}{q.selector(here)}[{pattern.window}]) * {INTERVAL_SECONDS}")
+        # A rate's ends are estimated: 5 lines would be 5.17.
+        yield Rule(MATCHES, f"round({q.sum_by(('job',), window)})", {"pattern": pattern.name, "window": pattern.window})
+        tags = {"pattern": pattern.name, "severity": pattern.severity}
+        own = {job: limits[pattern.name] for job, limits in sorted(found.own_limits.items()) if pattern.name in limits}
+        limit = found.limits.get(pattern.name, pattern.limit)
+        if limit is not None:
+            jobs = q.agg("group", ("job",), f"{rate}{q.selector(here, _not_jobs(list(own)))}")
+            yield Rule(MATCHES_LIMIT, f"{jobs} * {q.number(limit)}", tags)
+        for job, value in own.items():
+            if value is not None:
+                yield Rule(MATCHES_LIMIT, f"vector({q.number(value)})", {"job": job, **tags})
 
 
 def _prices(settings: Settings) -> Iterator[Rule]:

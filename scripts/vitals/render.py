@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from vitals import alerting, notify, recording, scraping, slo
+from vitals import alerting, logs, notify, recording, scraping, slo
 from vitals.errors import VitalsError
 from vitals.recording import Group, Profiles
 from vitals.scraping import EngineName
@@ -68,7 +68,7 @@ def stale(settings: Settings) -> list[Path]:
 
 
 def stage(settings: Settings, engine: EngineName, into: Path) -> None:
-    """Fills a folder with the configuration that an engine runs: prometheus/ and alertmanager/.
+    """Fills a folder with the configuration that an engine runs: prometheus/, alertmanager/ and mtail/.
 
     Rules and routes come from vitals.yaml as it is now, not from the committed files, so that a reload needs
     no build. Target files of the user's own under prometheus/targets/ are copied along.
@@ -80,6 +80,8 @@ def stage(settings: Settings, engine: EngineName, into: Path) -> None:
     for name, entries in scraping.targets(settings, profiles, engine).items():
         texts[prometheus / "targets" / name] = _yaml(entries, "vitals.yaml")
     texts[into / "alertmanager" / "alertmanager.yml"] = _yaml(notify.alertmanager(settings, engine), "vitals.yaml")
+    for name, text in logs.programs(settings, profiles, engine).items():
+        texts[into / "mtail" / name] = text
     for path, text in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)

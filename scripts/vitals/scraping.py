@@ -15,6 +15,7 @@ EngineName = Literal["native", "compose"]
 STACK = {"prometheus": ("prometheus", 9090), "alertmanager": ("alertmanager", 9093)}
 EXPORTERS = {"node-exporter": ("node", 9100), "blackbox-exporter": ("blackbox", 9115)}
 DEMO_EXPORTERS = {"postgres-exporter": ("postgres", 9187), "redis-exporter": ("redis", 9121)}
+LOG_READER = {"mtail": ("mtail", 3903)}
 COMPOSE_ONLY = {"cadvisor": ("cadvisor", 8080)}
 DEMO_PORT = 9400
 INBOX_PORT = 9095
@@ -54,6 +55,10 @@ def prometheus(settings: Settings, engine: EngineName = "native") -> dict[str, A
              "replacement": address(settings, engine, "blackbox-exporter", EXPORTERS["blackbox-exporter"][1])},
         ],
     })
+    if settings.log_reader:
+        # What it counts belongs to the apps: job and profile are those that its programs write.
+        scrapes.append({"job_name": "log-reader", **LIMITS, "honor_labels": True,
+                        "file_sd_configs": [{"files": ["targets/logs/*.yml"]}]})
     return {
         "global": {"scrape_interval": "10s", "scrape_timeout": "9s", "evaluation_interval": "30s"},
         "rule_files": ["rules/*.yml"],
@@ -85,6 +90,11 @@ def targets(settings: Settings, profiles: Profiles, engine: EngineName) -> dict[
         {"targets": [address(settings, engine, part, port)], "labels": {"job": profile, "profile": profile}}
         for part, (profile, port) in parts.items() if part not in settings.without
     ]}
+    if settings.log_reader:
+        files["logs/vitals.yml"] = [
+            {"targets": [address(settings, engine, part, port)], "labels": {"job": profile, "profile": profile}}
+            for part, (profile, port) in LOG_READER.items()
+        ]
     if settings.demo:
         demo = address(settings, engine, "demo", DEMO_PORT)
         files["demo.yml"] = [

@@ -154,6 +154,72 @@ class Profile(Strict):
 # --- vitals.yaml ----------------------------------------------------------------------------------------
 
 
+# A minute of an ordinary app, in the formats of Python, structlog, OpenTelemetry and a plain logger: what a pattern
+# finds in most of these lines says nothing.
+ORDINARY_LINES = (
+    '{"asctime": "2026-11-01 09:00:00", "name": "app.api", "levelname": "INFO", "message": "request served"}',
+    '{"timestamp": "2026-11-01T09:00:01Z", "level": "info", "event": "message_processed", "response_time_ms": 1850}',
+    '{"@timestamp": "2026-11-01T09:00:02Z", "log.level": "INFO", "message": "GET /api/items/7 200 in 0.145 s"}',
+    "2026-11-01 09:00:03,120 - app.agents - INFO - agent researcher finished after 4 steps",
+    "INFO:     127.0.0.1:50312 - \"POST /v1/chat HTTP/1.1\" 200 OK",
+)
+MAX_REGEX = 1000  # mtail takes 1024
+
+
+class LogPattern(Strict):
+    """Something in log lines that is worth a metric, what it means, and how often it may be there."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=40)
+    regex: str = Field(min_length=1, max_length=MAX_REGEX)
+    means: str = Field(min_length=1, max_length=200)
+    limit: Number = Field(default=Decimal(0), ge=0)  # so many matching lines in the window are still well
+    window: Literal["5m", "15m", "1h", "6h", "24h"] = "5m"
+    severity: Severity = "warning"
+    lines: Literal["all", "problems"] = "all"  # problems: lines of warning or worse, and lines without a level
+
+    @field_validator("regex")
+    @classmethod
+    def _regex(cls, regex: str) -> str:
+        import re2  # of the same syntax as mtail's, and needed only here
+
+        quiet = re2.Options()
+        quiet.log_errors = False
+        if "\n" in regex or not regex.isprintable():
+            raise ValueError("a pattern is looked for in single lines: no line breaks or control characters in it")
+        try:
+            compiled = re2.compile(regex, quiet)
+        except re2.error as err:
+            why = err.args[0].decode() if err.args else "no reason given"
+            raise ValueError(f"not a regular expression of RE2: {why}{_re2_hint(regex)}") from err
+        if compiled.search(""):
+            raise ValueError("too broad: it matches an empty line")
+        found = [line for line in ORDINARY_LINES if compiled.search(line)]
+        if len(found) * 2 > len(ORDINARY_LINES):
+            raise ValueError(f"too broad: it matches ordinary lines such as {found[0]}")
+        return regex
+
+    @field_validator("means")
+    @classmethod
+    def _means(cls, means: str) -> str:
+        if "{{" in means or not means.isprintable():
+            raise ValueError("one plain sentence, without {{ and line breaks: it stands in notifications")
+        return means
+
+
+def _re2_hint(regex: str) -> str:
+    if re.search(r"\(\?<?[=!]", regex):
+        return "; RE2 cannot look around: write what is to be found, not what is not"
+    if re.search(r"\\[1-9]|\(\?P=", regex):
+        return "; RE2 has no references to earlier groups"
+    return "; write \\z for the end of a line" if "\\Z" in regex else ""
+
+
+class LogPatterns(Strict):
+    """prometheus/log-patterns.yaml: what every app's log lines are searched for."""
+
+    patterns: list[LogPattern]
+
+
 class App(Strict):
     """One of the user's own applications."""
 
@@ -165,6 +231,9 @@ class App(Strict):
     bearer_token_file: Path | None = None
     probes: list[str] = []  # addresses to ask from outside: http(s)://host/path, tcp://host:port, tls://host:port
     team: Name | None = None
+    logs: list[str] = []  # its log files, under log_dir; * and ? stand for what changes in a name
+    log_patterns: list[LogPattern] = []  # what else is looked for in them
+    log_limits: dict[str, Number | None] = {}  # pattern → this app's own limit; null: counted, never an alert
     thresholds: dict[str, Number] = {}
     slos: dict[str, Objective | None] = {}  # null: none, though the profile has one
     alerts: dict[str, AlertChange] = {}
@@ -185,6 +254,19 @@ class App(Strict):
             if probe in probes[:i]:
                 raise ValueError(f"{probe!r} is given twice")
         return probes
+
+    @field_validator("logs")
+    @classmethod
+    def _log_files(cls, logs: list[str]) -> list[str]:
+        for path in logs:
+            if path.startswith("/") or ".." in path.split("/"):
+                raise ValueError(f"{path!r} is outside log_dir; give it as a path under that folder")
+            if not re.fullmatch(r"[A-Za-z0-9._@*?+-]+(/[A-Za-z0-9._@*?+-]+)*", path):
+                raise ValueError(f"{path!r} is no path under log_dir: letters, digits and . _ @ + - / make names, "
+                                 "* and ? stand for what changes")
+            if not re.search(r"[A-Za-z0-9]", path):
+                raise ValueError(f"{path!r} names every file; name this app's own")
+        return logs
 
 
 def _check_probe(probe: str) -> None:
@@ -321,7 +403,7 @@ class Links(Strict):
 PORTS: dict[str, int] = {
     "prometheus": 9090, "alertmanager": 9093, "grafana": 3000, "inbox": 9095, "demo": 9400,
     "node-exporter": 9100, "blackbox-exporter": 9115, "postgres-exporter": 9187, "redis-exporter": 9121,
-    "cadvisor": 8080, "postgres": 15432, "redis": 16379,
+    "mtail": 3903, "cadvisor": 8080, "postgres": 15432, "redis": 16379,
     "kibana": 5601, "elasticsearch-exporter": 9114,
 }
 
@@ -343,6 +425,9 @@ class VitalsFile(Strict):
     ports: dict[str, Annotated[int, Field(ge=1, le=65535)]] = {}
     profiles_dir: Path | None = None
     retention: Duration = "35d"
+    log_dir: Path | None = None  # the one folder that log files are read in
+    log_patterns: list[LogPattern] = []  # what is looked for in every app's log files, beside the built-in patterns
+    log_limits: dict[str, Number | None] = {}  # pattern → limit for every app that does not set its own
 
 
 class Settings(BaseModel):
@@ -370,6 +455,11 @@ class Settings(BaseModel):
     @property
     def logs(self) -> bool:
         return "logs" in self.extras
+
+    @property
+    def log_reader(self) -> bool:
+        """Whether any app's log files are read."""
+        return self.demo or any(app.logs for app in self.apps)
 
     @property
     def retention(self) -> str:

@@ -162,6 +162,10 @@ _SIGNALS = (
     _s("app_errors", "counter", "errors", "errors the application counted", "error_type component", "error_type, component", windows=""),
     _s("sentiment", "counter", "messages", "messages by the customer's mood", "sentiment", "sentiment", windows="sentiment"),
     _s("eval_scores", "summary", "score", "judged answers by evaluation (csat 1 to 5, the others 0 to 1)", "eval", "eval", windows="eval"),
+    # logs
+    _s("log_lines", "counter", "lines", "log lines by level (critical, error, warning, info, debug)", "level", "level"),
+    _s("log_plain_lines", "counter", "lines", "log lines that name no level: tracebacks, plain text"),
+    _s("log_pattern_matches", "counter", "lines", "log lines in which a known pattern was found", "pattern", "pattern"),
     # business
     _s("campaigns", "counter", "campaigns", "campaigns created", "campaign_type", "campaign_type", windows=""),
     _s("campaign_score", "gauge", "ratio", "a campaign's performance score", "campaign", agg="avg"),
@@ -231,6 +235,11 @@ _SIGNALS = (
     _s("redis_evictions", "counter", "keys", "keys dropped because memory was full", "instance", "instance"),
     _s("redis_rejected_connections", "counter", "connections", "connections refused at maxclients", "instance", "instance"),
     _s("redis_save_failed", "gauge", "state", "1 when the last background save failed", "instance", "instance", agg="max"),
+    # the log reader
+    _s("log_reader_lines", "counter", "lines", "lines the log reader read", "instance", "instance"),
+    _s("log_reader_files", "gauge", "files", "files it has read lines from", "instance", "instance"),
+    _s("log_reader_programs", "gauge", "programs", "programs it runs, one for each app with logs", "instance", "instance"),
+    _s("log_reader_errors", "counter", "errors", "lines its programs failed on (run), files it could not read (read), programs it refused (load)", "instance kind", "instance"),
     # Prometheus and Alertmanager themselves
     _s("prometheus_rule_failures", "counter", "failures", "rule evaluations that failed", "instance group", "instance"),
     _s("prometheus_rule_lag_ratio", "gauge", "ratio", "a rule group's evaluation time over its interval", "instance group", "instance group", agg="max"),
@@ -261,6 +270,7 @@ _RATIOS = (
     Ratio("escalation_ratio", "share of conversations handed to a person", Part("conversations_escalated"), ("conversations",), windows=_bys("")),
     Ratio("automation_ratio", "share of conversations that needed no person", Part("conversations_escalated"), ("conversations",), windows=_bys(""), complement=True),
     Ratio("resolution_ratio", "share of conversations resolved", Part("conversations_resolved"), ("conversations",), windows=_bys("")),
+    Ratio("log_error_ratio", "share of log lines of level error or worse", Part("log_lines", 'level=~"error|critical"', "log_errors"), ("log_lines",)),
     Ratio("cache_hit_ratio", "share of cache lookups that found something", Part("cache_hits"), ("cache_hits", "cache_misses"), _bys("cache")),
     Ratio("redis_hit_ratio", "share of Redis lookups that found something", Part("redis_hits"), ("redis_hits", "redis_misses"), _bys("instance")),
     Ratio("postgres_rollback_ratio", "share of transactions rolled back", Part("postgres_transactions", _FAILED, "postgres_rollbacks"), ("postgres_transactions",), _bys("instance")),
@@ -371,6 +381,9 @@ _THRESHOLDS = (
     _t("container_memory_ratio", "ratio", "container memory over its limit", "container_memory_ratio", "0.9"),
     _t("container_cpu_throttled_ratio", "ratio", "share of periods held back", "container_cpu_throttled_ratio", "0.25"),
     _t("container_restarts_per_hour", "restarts", "container starts in an hour", "container_cpu_seconds", "3"),
+    _t("log_error_ratio", "ratio", "share of log lines of level error or worse", "log_lines", "0.2"),
+    _t("log_errors_min", "lines", "error lines in 5 minutes below which their share says nothing", "log_lines", "20"),
+    _t("log_silence_seconds", "seconds", "time without a log line while there is traffic", "log_lines", "900"),
     _t("postgres_connections_ratio", "ratio", "connections over max_connections that wakes someone", "postgres_connections_ratio", "0.9"),
     _t("postgres_connections_ratio_elevated", "ratio", "connections over max_connections to look at", "postgres_connections_ratio", "0.8"),
     _t("postgres_rollback_ratio", "ratio", "share of transactions rolled back", "postgres_transactions", "0.1"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vitals_demo.logs import identifier, number
+from vitals_demo.logs import OF_AGENTS, OF_MODELS, identifier, kind, number, why
 from vitals_demo.metrics import counter, gauge, histogram
 from vitals_demo.model import Amount, AppSpec, Case, Count, Flow, Level, Line, LogNormal, Observe, each
 from vitals_demo.prices import usd
@@ -112,13 +112,15 @@ APP = AppSpec(
     lines=(
         Line("info", {"event": "request_completed", "method": ("GET", "POST"),
                       "endpoint": ("/api/search", "/api/chat", "/api/products/{id}"), "status": 200,
-                      "duration_seconds": number(0.03, 0.6, 3)}, 0.18),
+                      "duration_seconds": number(0.03, 0.6, 3)}, 1.3),
         Line("error", {"event": "request_failed", "method": ("GET", "POST"),
                        "endpoint": ("/api/search", "/api/chat", "/api/orders"), "status": (500, 502, 503),
-                       "duration_seconds": number(0.1, 5, 3)}, on="http"),
+                       "duration_seconds": number(0.1, 5, 3),
+                       "error": why()}, on="http"),
         Line("error", {"event": "agent_execution_failed", "agent_type": tuple(a.labels["type"] for a in AGENTS),
-                       "run_id": identifier("run"), "error_type": ("timeout", "llm_error", "tool_error")}, on="agents"),
+                       "run_id": identifier("run"), "error_type": kind, "error": why()}, on="agents",
+             causes=OF_AGENTS),
         Line("error", {"event": "llm_request_failed", "provider": tuple(m[0] for m in MODELS),
-                       "error_type": ("timeout", "rate_limit")}, on="llm"),
+                       "error_type": kind, "error": why()}, on="llm", causes=OF_MODELS),
     ),
 )

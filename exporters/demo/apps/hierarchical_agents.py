@@ -7,7 +7,7 @@ them, durations are histograms in milliseconds and successes summaries (sum = su
 
 from __future__ import annotations
 
-from vitals_demo.logs import identifier, number
+from vitals_demo.logs import OF_AGENTS, identifier, number, why
 from vitals_demo.metrics import histogram, summary
 from vitals_demo.model import AppSpec, Case, Choice, Emit, Flow, Line, LogNormal, Observe, fixed
 
@@ -63,15 +63,15 @@ APP = AppSpec(
     ),
     lines=(
         Line("info", {"event": "agent_execution_completed", "agent_name": AGENT_NAMES,
-                      "workflow_id": identifier("wf"), "duration_ms": number(900, 12000), "success": True}, 0.08),
+                      "workflow_id": identifier("wf"), "duration_ms": number(900, 12000), "success": True}, 0.6),
         Line("info", {"event": "tool_executed", "tool_name": TOOL_NAMES, "duration_ms": number(100, 2500),
-                      "success": True, "cost_estimate": number(0.001, 0.04, 4), "workflow_id": identifier("wf")}, 0.06),
+                      "success": True, "cost_estimate": number(0.001, 0.04, 4), "workflow_id": identifier("wf")}, 0.4),
         Line("info", {"event": "routing_decision", "decision_point": "supervisor", "selected_node": AGENT_NAMES[1:],
-                      "confidence": number(0.7, 0.99, 2), "workflow_id": identifier("wf")}, 0.04),
-        Line("info", {"event": "workflow_completed", "status": "completed", "workflow_id": identifier("wf")}, 0.04),
+                      "confidence": number(0.7, 0.99, 2), "workflow_id": identifier("wf")}, 0.3),
+        Line("info", {"event": "workflow_completed", "status": "completed", "workflow_id": identifier("wf")}, 0.3),
         Line("error", {"event": "agent_execution_failed", "agent_name": AGENT_NAMES, "success": False,
                        "workflow_id": identifier("wf"), "duration_ms": number(2000, 60000),
-                       "error_message": ("model call timed out", "tool returned no result")}, on="agents"),
+                       "error_message": why()}, on="agents", causes=OF_AGENTS),
     ),
     depends_on=("redis",),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vitals_demo.logs import identifier, number
+from vitals_demo.logs import OF_MODELS, identifier, kind, number, why
 from vitals_demo.metrics import counter, gauge, histogram
 from vitals_demo.model import Amount, AppSpec, Case, Count, Flow, Level, Line, LogNormal, Observe, each
 from vitals_demo.prices import usd
@@ -200,8 +200,11 @@ APP = AppSpec(
     lines=(
         Line("info", {"event": "request_completed", "route": "/chat/completions", "status_code": 200,
                       "team_alias": TEAMS, "model": tuple(model[0] for model in MODELS),
-                      "duration_seconds": number(0.6, 5, 2), "call_id": identifier("call")}, 0.14),
-        Line("error", {"event": "llm_api_failed", "exception_class": ("RateLimitError", "ServiceUnavailableError"),
-                       "model": tuple(model[0] for model in MODELS), "call_id": identifier("call")}, on="llm"),
+                      "duration_seconds": number(0.6, 5, 2), "call_id": identifier("call")}, 1.0),
+        Line("error", {"event": "llm_api_failed", "error_type": kind, "error": why(),
+                       "model": tuple(model[0] for model in MODELS), "call_id": identifier("call")}, on="llm",
+             causes=OF_MODELS),
+        Line("error", {"event": "request_failed", "route": "/chat/completions", "status_code": 500, "error": why(),
+                       "team_alias": TEAMS, "call_id": identifier("call")}, on="http"),
     ),
 )

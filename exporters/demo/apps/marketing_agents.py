@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vitals_demo.logs import identifier, number
+from vitals_demo.logs import OF_AGENTS, OF_MODELS, identifier, number, why
 from vitals_demo.metrics import counter, gauge, histogram
 from vitals_demo.model import (
     Amount,
@@ -168,19 +168,19 @@ APP = AppSpec(
     log_style=LogStyle("asctime", "levelname", upper=True),
     lines=(
         Line("info", {"name": "app.api", "message": ("campaign listed", "lead scored", "analytics served"),
-                      "environment": "production", "user_id": identifier("user")}, 0.12),
+                      "environment": "production", "user_id": identifier("user")}, 0.8),
         Line("info", {"name": "app.agents", "message": ("agent finished", "content generated"),
-                      "environment": "production", "user_id": identifier("user")}, 0.08),
-        Line("error", {"name": "app.api", "message": ("unhandled exception", "upstream refused the request"),
+                      "environment": "production", "user_id": identifier("user")}, 0.6),
+        Line("error", {"name": "app.api", "message": why("request failed: "),
                        "environment": "production", "status_code": (500, 502, 503)}, on="http"),
-        Line("error", {"name": "app.agents", "message": ("agent execution failed: timeout",
-                                                         "agent execution failed: rate limit"),
+        Line("error", {"name": "app.agents", "message": why("agent execution failed: "),
                        "agent_name": tuple(case.labels["agent_name"] for case in AGENTS),
-                       "duration": number(5, 60, 2), "environment": "production"}, on="agents"),
+                       "duration": number(5, 60, 2), "environment": "production"}, on="agents",
+             causes=OF_AGENTS),
         Line("warning", {"name": "app.integrations", "message": "external api call failed",
                          "api_name": tuple(case.labels["api_name"] for case in SERVICES),
                          "environment": "production"}, on="integrations"),
-        Line("error", {"name": "app.llm", "message": "model call failed", "environment": "production",
-                       "model": ("gpt-4o", "gpt-4o-mini")}, on="llm"),
+        Line("error", {"name": "app.llm", "message": why("model call failed: "), "environment": "production",
+                       "model": ("gpt-4o", "gpt-4o-mini")}, on="llm", causes=OF_MODELS),
     ),
 )

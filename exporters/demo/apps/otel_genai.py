@@ -6,7 +6,7 @@ of both meets both.
 
 from __future__ import annotations
 
-from vitals_demo.logs import identifier, number
+from vitals_demo.logs import OF_AGENTS, OF_MODELS, identifier, kind, number, why
 from vitals_demo.metrics import counter, gauge, histogram
 from vitals_demo.model import (
     Amount,
@@ -177,13 +177,17 @@ APP = AppSpec(
     ),
     lines=(
         Line("info", {"event": "request", "http_route": ("/v1/chat", "/v1/threads/{thread_id}"), "status": 200,
-                      "trace_id": identifier("trace"), "duration_ms": number(40, 900)}, 0.14),
+                      "trace_id": identifier("trace"), "duration_ms": number(40, 900)}, 1.0),
         Line("error", {"event": "request", "http_route": "/v1/chat", "status": 500, "trace_id": identifier("trace"),
-                       "error_type": "500"}, on="http"),
-        Line("error", {"event": "invoke_agent", "trace_id": identifier("trace"), "error_type": "timeout",
-                       "agent_name": tuple(a.labels["gen_ai_agent_name"] for a in AGENTS)}, on="agents"),
-        Line("error", {"event": "chat", "trace_id": identifier("trace"), "error_type": "timeout",
-                       "model": ("gpt-4o", "gpt-4o-mini", "claude-sonnet-4-5")}, on="llm"),
+                       "error_type": "500", "error_message": why()}, on="http"),
+        Line("error", {"event": "invoke_agent", "trace_id": identifier("trace"), "error_type": kind,
+                       "error_message": why(),
+                       "agent_name": tuple(a.labels["gen_ai_agent_name"] for a in AGENTS)}, on="agents",
+             causes=OF_AGENTS),
+        Line("error", {"event": "chat", "trace_id": identifier("trace"), "error_type": kind,
+                       "error_message": why(),
+                       "model": ("gpt-4o", "gpt-4o-mini", "claude-sonnet-4-5")}, on="llm",
+             causes=OF_MODELS),
     ),
     depends_on=("database",),
 )

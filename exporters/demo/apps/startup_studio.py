@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vitals_demo.logs import identifier, number
+from vitals_demo.logs import OF_AGENTS, OF_MODELS, identifier, number, why
 from vitals_demo.metrics import counter, gauge, histogram
 from vitals_demo.model import AppSpec, Case, Count, Flow, Level, Line, LogNormal, LogStyle, Observe, each
 
@@ -83,13 +83,14 @@ APP = AppSpec(
     lines=(
         Line("info", {"logger": "app.api", "message": ("request served", "task accepted", "user signed in"),
                       "module": "middleware", "function": "metrics_middleware", "line": 42,
-                      "user_id": identifier("user")}, 0.16),
-        Line("error", {"logger": "app.api", "message": "request failed", "module": "middleware",
+                      "user_id": identifier("user")}, 1.1),
+        Line("error", {"logger": "app.api", "message": why("request failed: "), "module": "middleware",
                        "function": "metrics_middleware", "line": 57, "status": (500, 503)}, on="http"),
-        Line("error", {"logger": "app.agents", "message": "agent task failed", "module": "crew",
+        Line("error", {"logger": "app.agents", "message": why("agent task failed: "), "module": "crew",
                        "function": "execute_task", "line": 88, "agent_type": tuple(AGENT_TYPES),
-                       "duration_seconds": number(0.5, 10, 2)}, on="agents"),
-        Line("error", {"logger": "app.models", "message": "model request failed", "module": "inference",
-                       "function": "predict", "line": 31}, on="llm"),
+                       "duration_seconds": number(0.5, 10, 2)}, on="agents",
+             causes=OF_AGENTS),
+        Line("error", {"logger": "app.models", "message": why("model request failed: "), "module": "inference",
+                       "function": "predict", "line": 31}, on="llm", causes=OF_MODELS),
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vitals_demo.logs import identifier, number
+from vitals_demo.logs import OF_MODELS, identifier, kind, number, why
 from vitals_demo.metrics import counter, gauge, histogram, summary
 from vitals_demo.model import (
     Amount,
@@ -121,16 +121,16 @@ APP = AppSpec(
         # The app's document logs the customer's address at the start of a conversation; so it does here, now and then.
         Line("info", {"event": "conversation_started", "conversation_id": identifier("conv"),
                       "store_id": tuple(STORES), "channel": tuple(CHANNELS),
-                      "customer_email": lambda rng: f"customer{rng.randrange(40)}@example.com"}, 0.02),
+                      "customer_email": lambda rng, cause: f"customer{rng.randrange(40)}@example.com"}, 0.1),
         Line("info", {"event": "message_processed", "conversation_id": identifier("conv"),
                       "store_id": tuple(STORES), "intent": tuple(INTENTS), "confidence": number(0.8, 0.99, 2),
-                      "response_time_ms": number(400, 4000), "tokens_used": number(300, 900)}, 0.15),
+                      "response_time_ms": number(400, 4000), "tokens_used": number(300, 900)}, 1.1),
         Line("error", {"event": "response_failed", "conversation_id": identifier("conv"), "store_id": tuple(STORES),
-                       "error_type": ("timeout", "rate_limit"), "error_message": "The model did not answer in time"},
-             on="responses"),
+                       "error_type": kind, "error_message": why()}, on="responses",
+             causes=OF_MODELS),
         Line("error", {"event": "integration_failed", "conversation_id": identifier("conv"),
-                       "integration": ("shopify", "shipping", "helpdesk"), "error_type": "timeout",
-                       "error_message": "Request timed out after 30s"}, on="integrations"),
+                       "integration": ("shopify", "shipping", "helpdesk"), "error_type": kind,
+                       "error_message": why()}, on="integrations"),
         Line("warning", {"event": "conversation_escalated", "conversation_id": identifier("conv"),
                          "store_id": tuple(STORES), "reason": ("low_confidence", "customer_request")},
              on="conversations"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vitals_demo.logs import number
+from vitals_demo.logs import kind, number, why
 from vitals_demo.metrics import counter, gauge, histogram
 from vitals_demo.model import Amount, AppSpec, Case, Count, Flow, Level, Line, LogNormal, Observe, each
 
@@ -79,8 +79,9 @@ APP = AppSpec(
     memory_bytes=3.0e9,
     lines=(
         Line("info", {"event": "engine_stats", "prompt_throughput": number(300, 2500, 1),
-                      "generation_throughput": number(40, 300, 1), "running": number(1, 8), "waiting": 0}, 0.1),
-        Line("error", {"event": "request_aborted", "model": MODEL}, on="llm"),
+                      "generation_throughput": number(40, 300, 1), "running": number(1, 8), "waiting": 0}, 0.7),
+        Line("error", {"event": "request_aborted", "model": MODEL, "error_type": kind, "error": why()}, on="llm"),
+        Line("error", {"event": "request_failed", "status": 500, "error": why()}, on="http"),
     ),
     depends_on=(),
 )

@@ -23,7 +23,7 @@ def install(settings: Settings, engine: EngineName, live: Path, tools: dict[str,
     """Brings vitals.yaml, profiles and targets into ``live``; gives whether anything changed.
 
     Raises VitalsError, and changes nothing, when a tool refuses the new configuration. ``tools`` may lack
-    promtool or amtool: then the servers themselves are the first to check.
+    promtool, amtool or mtail: then the servers themselves are the first to check.
     """
     if stage is None:
         from vitals import render
@@ -34,6 +34,10 @@ def install(settings: Settings, engine: EngineName, live: Path, tools: dict[str,
         staged = Path(folder)
         stage(settings, engine, staged)
         _check(staged, tools)
+        if "mtail" in tools and (staged / "mtail").is_dir():
+            from vitals import logs
+
+            logs.check(settings, engine, tools["mtail"], staged / "mtail")
         return sync(staged, live)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from vitals import logs
 from vitals import settings as settings_module
 from vitals.engines import Service, config, extras, parts, preflight, probes, processes, rotation, secrets
 from vitals.engines.supervisor import DEAD, Part, Supervisor
@@ -56,13 +57,13 @@ class Native:
             raise VitalsError("\n".join(map(str, wrong)))
         with processes.alone(self.home):
             programs = self.programs()
-            wanted = self._parts(programs)
             fresh = not self.supervisor.running()
             if fresh:
                 self._end_leftovers()
                 settle(self.home)
             running = {name for name, state in self.supervisor.states().items() if state in ("RUNNING", "STARTING")}
             changed = config.install(self.settings, "native", self.config, programs)
+            wanted = self._parts(programs)
             secrets.ensure(self.settings)
             if self.asked:
                 extras.keep(self.settings)
@@ -114,10 +115,9 @@ class Native:
             raise VitalsError("nothing runs; start it with `make up`")
         programs = self.programs()
         with processes.alone(self.home):
-            wanted = self._parts(programs)
             config.install(self.settings, "native", self.config, programs)
-            rewritten = self.supervisor.write(wanted)
-        if rewritten:  # other ports, or the demo came or went
+            rewritten = self.supervisor.write(self._parts(programs))
+        if rewritten:  # other ports, other log programs, or the demo came or went
             self.supervisor.apply()
             self.up()
             return
@@ -209,7 +209,8 @@ class Native:
 
     def programs(self) -> dict[str, Path]:
         """The programs of this stack, fetched where they are not in the cache."""
-        return parts.programs(self.settings, [*GROUPS, *(DEMO_GROUPS if self.settings.demo else ())])
+        return parts.programs(self.settings, [*GROUPS, *(("logs",) if self.settings.log_reader else ()),
+                                              *(DEMO_GROUPS if self.settings.demo else ())])
 
     def start(self, names: Sequence[str]) -> None:
         """Starts these parts of a running stack; returns when they are ready."""
@@ -231,6 +232,8 @@ class Native:
             "node-exporter": page("node-exporter", "/"),
             "blackbox-exporter": page("blackbox-exporter", "/-/healthy"),
         }
+        if self.settings.log_reader:
+            found["mtail"] = page("mtail", "/metrics")
         if self.settings.demo:
             found |= {
                 "demo": page("demo", "/-/ready"),
@@ -276,6 +279,11 @@ class Native:
                 f"--web.listen-address={listen('blackbox-exporter')}",
             ], ready["blackbox-exporter"]),
         ]
+        if self.settings.log_reader:
+            found.append(Part("mtail", [
+                str(programs["mtail"]), "-address=127.0.0.1", f"-port={ports['mtail']}",
+                *logs.arguments(self.settings, "native", f"{self.config}/mtail"),
+            ], ready["mtail"], environment={"VITALS_LOG_PROGRAMS": logs.stamp(self.config / "mtail")}))
         if self.settings.demo:
             found += [
                 Part("postgres", [
@@ -304,6 +312,7 @@ class Native:
                     "--postgres-dsn", f"postgresql://demo@127.0.0.1:{ports['postgres']}/demo",
                     "--postgres-password-file", f"{secret}/postgres",
                     "--redis-url", f"redis://127.0.0.1:{ports['redis']}/0", "--redis-password-file", f"{secret}/redis",
+                    "--log-dir", logs.demo_folder(self.settings, "native"),
                 ], ready["demo"], after=("postgres", "redis")),
             ]
         return found
@@ -316,6 +325,7 @@ class Native:
     def _prepare(self, programs: dict[str, Path]) -> None:
         """Folders, the files that carry passwords, and a database on the first start."""
         (self.data / "inbox").mkdir(parents=True, exist_ok=True)
+        (self.data / "logs").mkdir(exist_ok=True)
         if not self.settings.demo:
             return
         words, ports = secrets.ensure(self.settings), self.settings.ports

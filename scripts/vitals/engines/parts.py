@@ -46,6 +46,7 @@ GROUPS = {
     "servers": Group("forky", ("prometheus", "prometheus-node-exporter", "prometheus-blackbox-exporter"), {
         "prometheus": "usr/bin/prometheus", "node_exporter": "usr/bin/prometheus-node-exporter",
         "blackbox_exporter": "usr/bin/prometheus-blackbox-exporter"}),
+    "logs": Group("forky", ("mtail",), {"mtail": "usr/bin/mtail"}),
     "exporters": Group("forky", ("prometheus-postgres-exporter", "prometheus-redis-exporter"), {
         "postgres_exporter": "usr/bin/prometheus-postgres-exporter",
         "redis_exporter": "usr/bin/prometheus-redis-exporter"}),
@@ -69,7 +70,7 @@ TRIED = {
     ("forky", "prometheus"): "3.5", ("forky", "promtool"): "3.5", ("forky", "prometheus-alertmanager"): "0.33",
     ("forky", "prometheus-node-exporter"): "1.11", ("forky", "prometheus-blackbox-exporter"): "0.28",
     ("forky", "prometheus-postgres-exporter"): "0.19", ("forky", "prometheus-redis-exporter"): "1.86",
-    ("forky", "docker-compose"): "2.40",
+    ("forky", "docker-compose"): "2.40", ("forky", "mtail"): "3.2",
     ("bookworm", "postgresql-15"): "15", ("bookworm", "redis-server"): "7.0",
 }
 
