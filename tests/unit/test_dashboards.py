@@ -24,7 +24,8 @@ INSTANT = {"stat", "table", "bargauge", "piechart"}
 LABELS = sorted({"le", "model", "type", "slo", *(label for s in SIGNALS.values() for label in s.labels)}, key=len, reverse=True)
 OTHERS = {"up": {"instance", "job", "profile"}, "ALERTS": {"alertname", "job", "severity", "area", "instance"},
           recording.APP_INFO: {"job", "profile", "kind"}, recording.PRICES_AS_OF: set(),
-          recording.PRICE: {"model", "type"}}
+          recording.PRICE: {"model", "type"}, recording.MATCHES: {"job", "pattern", "window"},
+          recording.MATCHES_LIMIT: {"job", "pattern", "severity"}}
 BUILT_IN = {"__all", "__url_time_range", "__data", "__field", "__value"}
 LINES = ("limit", "elevated", "target")
 
@@ -47,7 +48,9 @@ def truth() -> Truth:
     for name, (profile, _) in profiles.items():
         # A limit nobody sets yet can be set: in a profile, or in vitals.yaml.
         limits = {threshold_series(t.name) for t in THRESHOLDS.values() if not recording.missing_signals(t, profile)}
-        by_profile[name] = names[f"profile-{name}"] | names[f"windows-{name}"] | names["prices"] | limits | slo.recorded(profile)
+        logs = names["logs"] if profile.kind == "app" else set()
+        by_profile[name] = (names[f"profile-{name}"] | names[f"windows-{name}"] | names["prices"] | limits | logs
+                            | slo.recorded(profile))
         for series in by_profile[name]:
             kinds.setdefault(series, set()).add(profile.kind)
     return Truth(by_profile, kinds)
@@ -88,7 +91,25 @@ def problems(model: Json, truth: Truth, uids: set[str]) -> Iterator[str]:
                         for text in query_problems(annotation["target"]["expr"], legend, truth))
 
 
+def log_problems(panel: Json) -> Iterator[str]:
+    """A panel of log lines reads the chosen Elasticsearch, for the chosen apps."""
+    for key in ("title", "description"):
+        if not panel.get(key):
+            yield f"has no {key}"
+    for source in (panel.get("datasource"), *(t.get("datasource") for t in panel["targets"])):
+        if source != grafana.LOG_SOURCE:
+            yield "reads another datasource than the chosen one"
+    for target in panel["targets"]:
+        if "$job" not in target["query"].replace("{", ""):
+            yield "is not filtered by $job"
+        if [metric["type"] for metric in target["metrics"]] != ["logs"] or target["bucketAggs"]:
+            yield "does not ask for lines"
+
+
 def panel_problems(panel: Json, truth: Truth) -> Iterator[str]:
+    if panel["type"] == "logs":
+        yield from log_problems(panel)
+        return
     if panel["type"] not in TYPES:
         yield f"{panel['type']} is no current panel type"
     config = panel.get("fieldConfig", {})
@@ -267,7 +288,7 @@ def test_nothing_is_wrong(models: dict[str, Json], truth: Truth) -> None:
 
 
 def test_the_set(models: dict[str, Json]) -> None:
-    assert list(models) == [f"vitals-{name}" for name in ("overview", "system-health", "ai-performance", "business", "cost", "slo")]
+    assert list(models) == [f"vitals-{name}" for name in ("overview", "system-health", "ai-performance", "business", "cost", "slo", "logs")]
     for uid, model in models.items():
         assert model["uid"] == uid
         assert {link["url"] for link in model["links"]} == {f"/d/{other}" for other in models if other != uid}

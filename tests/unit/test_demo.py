@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from vitals_demo import backends
 from vitals_demo.apps import ALL
 from vitals_demo.faults import FAULTS
+from vitals_demo.logs import CAUSES
 from vitals_demo.prices import USD_PER_MTOK
 from vitals_demo.server import serve
 from vitals_demo.simulation import Simulation
@@ -452,6 +453,14 @@ BROKEN: list[tuple[str, str, Measure, float, float]] = [
     ("agent-failures", "marketing-agents", failing("agent_executions_total", {"status": "success"}), 0.05, 0.4),
     ("agent-failures", "hierarchical-agents", unsuccessful("workflow_success"), 0.07, 0.4),
     ("agent-failures", "otel-genai", failed_counts("gen_ai_invoke_agent_duration_seconds"), 0.05, 0.4),
+    ("runaway-agent", "hierarchical-agents", unsuccessful("agent_execution_success"), 0.05, 0.3),
+    ("runaway-agent", "artisan-hub", lambda w: w.rate("llm_requests_total"), 3.5, 8),
+    ("context-overflow", "otel-genai", failed_counts("gen_ai_client_inference_duration_seconds"), 0.02, 0.25),
+    ("content-filter", "startup-studio", failing("model_requests_total", {"status": "success"}), 0.02, 0.2),
+    ("malformed-output", "marketing-agents", failing("agent_executions_total", {"status": "success"}), 0.05, 0.3),
+    ("bad-api-key", "artisan-hub", failing("llm_requests_total", {"status": "success"}), 0.02, 0.85),
+    ("out-of-memory", "vllm", errors("http_requests_total", "status"), 0.01, 0.3),
+    ("bad-deploy", "startup-studio", errors("http_requests_total", "status"), 0.01, 0.15),
     ("rag-timeouts", "marketing-agents", p(0.95, "rag_query_duration_seconds", stage="retrieval"), 2, 5),
     ("rag-timeouts", "otel-genai", p(0.9, "db_client_operation_duration_seconds", db_system_name="qdrant"), 0.5, 5),
     ("integration-failures", "marketing-agents", failing("external_api_calls_total", {"status": "success"}),
@@ -495,11 +504,11 @@ def test_a_fault_does_what_it_says_and_ends(
 
 
 def test_every_fault_is_tried_and_turns_something_in_each_of_its_apps() -> None:
-    assert {row[0] for row in BROKEN} == set(FAULTS) - REAL_FAULTS
+    assert {row[0] for row in BROKEN} == set(FAULTS) - REAL_FAULTS - {"logs-silent"}
     for fault in FAULTS.values():
         for job in set(fault.jobs) & set(ALL):
             spec = ALL[job]
-            kinds = {x.kind for x in (*spec.flows, *spec.levels)} | {"memory", "process"}
+            kinds = {x.kind for x in (*spec.flows, *spec.levels)} | {"memory", "process", "logs"}
             assert {knob.rsplit(".", 1)[0] for knob in fault.changes_for(job)} & kinds, f"{fault.name} on {job}"
 
 
@@ -566,7 +575,7 @@ def test_log_lines_carry_their_documents_fields() -> None:
                                              "tool_name", "cost_estimate", "workflow_id", "status", "decision_point",
                                              "selected_node", "confidence"}
     assert all("request_id" in line for line in lines)
-    assert 0.5 < len(lines) / 1200 < 2
+    assert 5 < len(lines) / 1200 < 12
     mails = [line["customer_email"] for line in lines if "customer_email" in line]
     assert all(mail.endswith("@example.com") for mail in mails) and 0 < len(mails) < len(lines) / 20
     errors_before = sum(line.get("level") == "error" for line in lines if line["service"] == "artisan-hub")
@@ -575,6 +584,47 @@ def test_log_lines_carry_their_documents_fields() -> None:
     while simulation.now < NOON + 2400:
         simulation.advance(simulation.now + 1)
     assert sum(line.get("level") == "error" for line in lines if line["service"] == "artisan-hub") > 3 * errors_before
+
+
+def live(simulation: Simulation, seconds: int) -> None:
+    for _ in range(seconds):
+        simulation.advance(simulation.now + 1)
+
+
+def said(line: dict) -> str:
+    return " ".join(map(str, line.values()))
+
+
+@pytest.mark.parametrize("fault", [fault.name for fault in FAULTS.values() if fault.causes])
+def test_a_faults_cause_stands_in_the_logs_of_each_of_its_apps(fault: str) -> None:
+    words = {CAUSES[cause].text for cause in FAULTS[fault].causes}
+    for job in FAULTS[fault].jobs:
+        lines: list[dict] = []
+        simulation = Simulation(3, NOON, [job], sink=lines.append)
+        simulation.inject(fault, job, 5)
+        live(simulation, 299)
+        errors = [line for line in lines if str(line.get("level", line.get("levelname"))).lower() == "error"]
+        assert len(errors) > 20, job
+        assert all(any(word in said(line) for word in words) for line in errors), job
+
+
+def test_a_silent_app_works_on() -> None:
+    lines: list[dict] = []
+    simulation = Simulation(3, NOON, ["litellm"], sink=lines.append)
+    simulation.inject("logs-silent", "litellm", 5)
+    live(simulation, 299)
+    assert lines == []
+    assert Reading(simulation, "litellm").sum("litellm_proxy_total_requests_metric_total") > 100
+    live(simulation, 60)
+    assert len(lines) > 20
+
+
+def test_what_is_written_changes_no_number() -> None:
+    quiet, loud = Simulation(5, NOON, ["vllm"]), Simulation(5, NOON, ["vllm"], sink=lambda line: None)
+    for simulation in (quiet, loud):
+        for _ in range(60):
+            simulation.advance(simulation.now + 10)
+    assert Reading(quiet, "vllm").values("http_requests_total") == Reading(loud, "vllm").values("http_requests_total")
 
 
 class Flapping(backends.Backend):

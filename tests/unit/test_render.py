@@ -20,6 +20,7 @@ def project(tmp_path: Path) -> settings.Settings:
     """The project's hand-written inputs in a folder of its own."""
     root = tmp_path / "project"
     shutil.copytree(settings.ROOT / "prometheus" / "profiles", root / "prometheus" / "profiles")
+    shutil.copy(settings.ROOT / "prometheus" / "log-patterns.yaml", root / "prometheus")
     (root / "docs").mkdir()
     shutil.copy(settings.ROOT / "docs" / "parity.yaml", root / "docs")
     return settings.load().model_copy(update={"root": root})

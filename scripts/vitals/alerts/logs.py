@@ -13,7 +13,7 @@ ALERTS = [
         description="{value} of the log lines of {{ $labels.job }} that name a level were of level error or worse over 5 minutes; "
                     "the limit is {limit}.",
         means="The application reports more trouble than usual, whether its metrics show it or not.",
-        do=("Which patterns? See Patterns on Logs.", "Read the lines themselves: Kibana, the panel on Logs, or the file.",
+        do=("Which patterns? See Pattern matches on Logs.", "Read the lines themselves: Kibana, the panel on Logs, or the file.",
             "Did a deployment, a key or a provider change just before?"),
     ),
     Alert(
@@ -34,8 +34,8 @@ ALERTS = [
         "LogsStopped", "warning", "5m",
         over("time() - job:log_last_line_seconds:current", "log_silence_seconds")
         + "\nand on (job) job:traffic:rate5m > 0\n"
-        "and on (job) up == 1\n"
-        'unless on () (up == 0 and on (job) job:app:info{profile="mtail"})',
+        "and on (job, profile) up == 1\n"
+        'unless on () (up == 0 and on (job, profile) job:app:info{profile="mtail"})',
         unit="seconds", limit="log_silence_seconds", dashboard="logs",
         summary="{{ $labels.job }} is busy and has logged nothing for {value}",
         description="{{ $labels.job }} has traffic, and no line has come into its log files for {value}; the limit is {limit}.",
@@ -47,7 +47,7 @@ ALERTS = [
         "LogsMissing", "warning", "15m",
         "job:logs:expected unless on (job) job:log_last_line_seconds:current\n"
         "and on (job) job:traffic:rate5m > 0\n"
-        'unless on () (up == 0 and on (job) job:app:info{profile="mtail"})',
+        'unless on () (up == 0 and on (job, profile) job:app:info{profile="mtail"})',
         dashboard="logs",
         summary="No log line of {{ $labels.job }} was ever read",
         description="vitals.yaml says where {{ $labels.job }} logs; it has traffic, and the log reader has not seen a line of it.",
@@ -57,7 +57,7 @@ ALERTS = [
     ),
     Alert(
         "LogReaderDown", "warning", "2m",
-        'up == 0\nand on (job) job:app:info{profile="mtail"}',
+        'up == 0\nand on (job, profile) job:app:info{profile="mtail"}',
         dashboard="logs",
         summary="The log reader does not answer on {{ $labels.instance }}",
         description="Prometheus cannot scrape the log reader on {{ $labels.instance }}: no log line is counted, no pattern is seen.",

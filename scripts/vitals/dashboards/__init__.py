@@ -15,7 +15,7 @@ from vitals.settings import Settings
 if TYPE_CHECKING:
     from vitals.dashboards.grafana import Board
 
-BOARDS = ("overview", "system_health", "ai_performance", "business", "cost", "slo")
+BOARDS = ("overview", "system_health", "ai_performance", "business", "cost", "slo", "logs")
 
 
 def models(settings: Settings, profiles: Profiles) -> dict[str, dict[str, Any]]:

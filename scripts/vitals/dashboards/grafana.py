@@ -21,6 +21,7 @@ from vitals.dashboards.panels import Json, Row
 
 SCHEMA_VERSION = 42
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
+LOG_SOURCE = {"type": "elasticsearch", "uid": "${logs}"}
 APPS = 'label_values(job:app:info{kind="app"}, job)'
 EXPORTERS = 'label_values(job:app:info{kind=~"exporter|stack"}, job)'
 
@@ -29,6 +30,7 @@ _DASHBOARD = ("annotations", "description", "editable", "graphTooltip", "links",
 _PANEL = ("datasource", "description", "fieldConfig", "gridPos", "id", "interval", "links", "options", "targets",
           "title", "transformations", "type")
 _ROW = ("collapsed", "gridPos", "id", "panels", "title", "type")
+_LOG_TARGET = ("bucketAggs", "datasource", "metrics", "query", "refId", "timeField")
 _TARGET = ("datasource", "expr", "format", "instant", "legendFormat", "range", "refId")
 _VARIABLE = {
     "datasource": ("includeAll", "label", "multi", "name", "options", "query", "refresh", "regex", "type"),
@@ -76,7 +78,7 @@ def model(board: Board, all_boards: list[Board]) -> Json:
     dashboard = g.Dashboard(
         title=board.title, uid=board.uid, description=board.text, panels=_layout(board.rows), tags=["agent-vitals"],
         timezone="browser", refresh="30s", time=g.Time(board.since, "now"), graphTooltip=1,
-        templating=g.Templating([_source(), *map(_variable, (JOB, *board.variables))]),
+        templating=g.Templating([_source(), *([_log_source()] if _has_lines(board) else []), *map(_variable, (JOB, *board.variables))]),
         annotations=g.Annotations(_annotations()),
         links=[g.DashboardLink(type="link", title=other.title.removeprefix("Agent Vitals: "), uri=f"/d/{other.uid}",
                                tooltip=other.text, includeVars=True, keepTime=True, icon="dashboard")
@@ -97,6 +99,14 @@ def providers() -> Json:
 
 def _source() -> g.Template:
     return g.Template(name="datasource", label="Data source", type="datasource", query="prometheus")
+
+
+def _log_source() -> g.Template:
+    return g.Template(name="logs", label="Log source", type="datasource", query="elasticsearch")
+
+
+def _has_lines(board: Board) -> bool:
+    return any(isinstance(panel, g.Logs) for row in board.rows for panel in row.panels)
 
 
 def _variable(variable: Variable) -> Json:
@@ -181,10 +191,14 @@ def _panel(panel: Json) -> Json:
     if panel["type"] == "bargauge":
         options["reduceOptions"] = {"calcs": ["lastNotNull"], "fields": "", "values": False}
     _thresholds(config)
-    for target in panel["targets"]:
-        target |= {"datasource": SOURCE, "range": not target["instant"]}
-    panel["targets"] = [_keep(target, _TARGET) for target in panel["targets"]]
-    panel["datasource"] = SOURCE
+    if panel["type"] == "logs":
+        panel["datasource"] = LOG_SOURCE
+        panel["targets"] = [_keep(target | {"datasource": LOG_SOURCE}, _LOG_TARGET) for target in panel["targets"]]
+    else:
+        for target in panel["targets"]:
+            target |= {"datasource": SOURCE, "range": not target["instant"]}
+        panel["targets"] = [_keep(target, _TARGET) for target in panel["targets"]]
+        panel["datasource"] = SOURCE
     return {key: value for key, value in _keep(panel, _PANEL).items() if value not in ([], "")}
 
 
@@ -221,5 +235,6 @@ def panels(dashboard: Json) -> Iterator[Json]:
 
 
 def queries(dashboard: Json) -> list[tuple[str, str]]:
-    """Every query of a model as (panel title, expression), variables still in it."""
-    return [(panel["title"], target["expr"]) for panel in panels(dashboard) for target in panel["targets"]]
+    """Every PromQL query of a model as (panel title, expression), variables still in it."""
+    return [(panel["title"], target["expr"]) for panel in panels(dashboard) for target in panel["targets"]
+            if panel["type"] != "logs"]

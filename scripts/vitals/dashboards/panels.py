@@ -130,6 +130,13 @@ def drill(board: str) -> Json:
     return {"title": "${__field.labels.job} in detail", "url": to(board, "${__field.labels.job}")}
 
 
+def logs_of(queries: Iterable[Query]) -> list[Json]:
+    """From an app's line to what it logged then; on Logs, its lines too where Elasticsearch keeps them."""
+    if any('job=~"$job"' in query.expr and "{{job}}" in query.legend for query in queries):
+        return [{"title": "Logs of ${__field.labels.job}", "url": to("logs", "${__field.labels.job}")}]
+    return []
+
+
 # --- panels ---------------------------------------------------------------------------------------------
 
 
@@ -144,7 +151,8 @@ def timeseries(title: str, text: str, unit: str, *queries: Query, size: Size = (
         **_common(title, text, queries, size), unit=unit, overrides=_looks(queries), valueMin=bottom, valueMax=top,
         colorMode="palette-classic-by-name", lineWidth=1, fillOpacity=30 if stack else 8, showPoints="never",
         stacking={"group": "A", "mode": "normal" if stack else "none"}, tooltipMode="multi", tooltipSort="desc",
-        extraJson={"fieldConfig": {"defaults": {"noValue": empty or _empty(queries), "links": list(links),
+        extraJson={"fieldConfig": {"defaults": {"noValue": empty or _empty(queries),
+                                                "links": [*links, *logs_of(queries)],
                                                 "custom": {"spanNulls": 90_000}}},  # ms: one missed sample is no gap
                    "options": {"legend": {"showLegend": True}}})
 
@@ -230,6 +238,17 @@ def table(title: str, text: str, by: tuple[str, ...], *columns: Column, size: Si
         extraJson={"fieldConfig": {"defaults": {"noValue": empty or _empty(queries), "color": {"mode": "thresholds"},
                                                 "custom": {"cellOptions": {"type": "auto"}}}},
                    "options": {"cellHeight": "sm"}})
+
+
+def lines(title: str, text: str, size: Size = (24, 14)) -> g.Logs:
+    """The log lines of the chosen apps, from the Elasticsearch that is chosen; empty where there is none."""
+    return g.Logs(
+        **(_common(title, text, (), size) | {"targets": [{
+            "refId": "A", "query": "service.name:${job:lucene}", "timeField": "@timestamp", "bucketAggs": [],
+            "metrics": [{"type": "logs", "id": "1", "settings": {"limit": "500"}}]}]}),
+        showTime=True, wrapLogMessages=True, enableLogDetails=True, sortOrder="Descending", dedupStrategy="none",
+        extraJson={"fieldConfig": {"defaults": {}}, "options": {"prettifyLogMessage": False,
+                                                                "showLogContextToggle": False}})
 
 
 # --- what they share ------------------------------------------------------------------------------------
