@@ -78,7 +78,7 @@ def model(board: Board, all_boards: list[Board]) -> Json:
     dashboard = g.Dashboard(
         title=board.title, uid=board.uid, description=board.text, panels=_layout(board.rows), tags=["agent-vitals"],
         timezone="browser", refresh="30s", time=g.Time(board.since, "now"), graphTooltip=1,
-        templating=g.Templating([_source(), *([_log_source()] if _has_lines(board) else []), *map(_variable, (JOB, *board.variables))]),
+        templating=g.Templating([*_sources(board), *map(_variable, (JOB, *board.variables))]),
         annotations=g.Annotations(_annotations()),
         links=[g.DashboardLink(type="link", title=other.title.removeprefix("Agent Vitals: "), uri=f"/d/{other.uid}",
                                tooltip=other.text, includeVars=True, keepTime=True, icon="dashboard")
@@ -97,16 +97,12 @@ def providers() -> Json:
         for name, title in AUDIENCES.items()]}
 
 
-def _source() -> g.Template:
-    return g.Template(name="datasource", label="Data source", type="datasource", query="prometheus")
-
-
-def _log_source() -> g.Template:
-    return g.Template(name="logs", label="Log source", type="datasource", query="elasticsearch")
-
-
-def _has_lines(board: Board) -> bool:
-    return any(isinstance(panel, g.Logs) for row in board.rows for panel in row.panels)
+def _sources(board: Board) -> list[g.Template]:
+    """Where metrics come from, and the lines on a board that shows any."""
+    found = [g.Template(name="datasource", label="Data source", type="datasource", query="prometheus")]
+    if any(isinstance(panel, g.Logs) for row in board.rows for panel in row.panels):
+        found.append(g.Template(name="logs", label="Log source", type="datasource", query="elasticsearch"))
+    return found
 
 
 def _variable(variable: Variable) -> Json:
