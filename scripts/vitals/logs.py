@@ -7,6 +7,7 @@ app's job and profile, a level, a pattern's name): nothing from a log line ever 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import subprocess
 from collections.abc import Iterator
@@ -48,6 +49,8 @@ PINO = {"debug": "10|20", "info": "30", "warning": "40", "error": "50", "critica
 
 # Files that a rotation made: what is in them was read under their first name.
 ROTATED = r"\.(?:[0-9]+|gz|bz2|xz|zst|zip)$"
+
+READER = "reader.json"  # in the folder of the programs: what compose/log-reader.yaml has to know
 
 
 @dataclass(frozen=True)
@@ -181,9 +184,14 @@ def apps(settings: Settings, profiles: dict[str, Any], engine: EngineName) -> li
 # --- programs -------------------------------------------------------------------------------------------
 
 
-def programs(settings: Settings, profiles: dict[str, Any], engine: EngineName) -> dict[str, str]:
-    """mtail's programs: file name → text."""
-    return {f"{app.job}.mtail": program(app)[0] for app in apps(settings, profiles, engine)}
+def files(settings: Settings, profiles: dict[str, Any], engine: EngineName) -> dict[str, str]:
+    """What the log reader is given, by file name: its programs, and for Compose which files it reads."""
+    found = apps(settings, profiles, engine)
+    texts = {f"{app.job}.mtail": program(app)[0] for app in found}
+    if engine == "compose" and found:
+        texts[READER] = json.dumps({"files": [file for app in found for file in app.files],
+                                    "folder": str(folder(settings) or "")}, indent=1) + "\n"
+    return texts
 
 
 def program(app: AppLogs) -> tuple[str, dict[int, Found]]:
@@ -238,12 +246,20 @@ def program(app: AppLogs) -> tuple[str, dict[int, Found]]:
     return "\n".join(lines) + "\n", at
 
 
-def arguments(settings: Settings, engine: EngineName, programs: str) -> list[str]:
-    """mtail's arguments, beside those that say where it listens."""
-    files = [file for app in apps(settings, load_profiles(settings), engine) for file in app.files]
-    return [f"-progs={programs}", "-logtostderr", "-emit_prog_label=false", "-http_debugging_endpoint=false",
-            "-http_info_endpoint=false", f"-ignore_filename_regex_pattern={ROTATED}",
-            *(f"-logs={file}" for file in files)]
+def arguments(settings: Settings, programs: str) -> list[str]:
+    """The native mtail's arguments, beside those that say where it listens."""
+    read = [file for app in apps(settings, load_profiles(settings), "native") for file in app.files]
+    return [f"-progs={programs}", *(f"-logs={file}" for file in read), f"-ignore_filename_regex_pattern={ROTATED}",
+            "-logtostderr", "-emit_prog_label=false", "-http_debugging_endpoint=false", "-http_info_endpoint=false"]
+
+
+def variables(staged: Path) -> dict[str, str]:
+    """What compose/log-reader.yaml wants to know, from the configuration in place (none before the first start)."""
+    file = staged / READER
+    about = json.loads(file.read_text()) if file.exists() else {"files": [], "folder": ""}
+    # Without apps of one's own there is no folder to look into: the programs' own holds no logs.
+    return {"VITALS_LOG_FILES": ",".join(about["files"]), "VITALS_LOG_DIR": about["folder"] or str(staged),
+            "VITALS_LOG_ROTATED": ROTATED}
 
 
 def stamp(programs: Path) -> str:

@@ -80,7 +80,7 @@ def stage(settings: Settings, engine: EngineName, into: Path) -> None:
     for name, entries in scraping.targets(settings, profiles, engine).items():
         texts[prometheus / "targets" / name] = _yaml(entries, "vitals.yaml")
     texts[into / "alertmanager" / "alertmanager.yml"] = _yaml(notify.alertmanager(settings, engine), "vitals.yaml")
-    for name, text in logs.programs(settings, profiles, engine).items():
+    for name, text in logs.files(settings, profiles, engine).items():
         texts[into / "mtail" / name] = text
     for path, text in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)

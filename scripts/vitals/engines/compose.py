@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from vitals import logs
 from vitals import settings as settings_module
 from vitals.engines import (
     Images,
@@ -120,6 +121,8 @@ class Compose:
             else:
                 self._install()
                 self._reload_servers()
+                if self._stamp():  # the log reader's programs are among what was installed
+                    self._start()
         print("reloaded")
 
     def rotate_secrets(self) -> None:
@@ -151,7 +154,8 @@ class Compose:
         for name in sorted({*self._services(), *containers}):
             entry = containers.get(name, {})
             health, state = entry.get("Health", ""), entry.get("State", "")
-            shown = ("up" if health == "healthy" else "starting" if health == "starting" else
+            plain = state == "running" and not health  # it runs, and its image has nothing that could ask it
+            shown = ("up" if health == "healthy" or plain else "starting" if health == "starting" else
                      "failed" if state in ("restarting", "dead") or health == "unhealthy" else
                      "failed" if state == "exited" and entry.get("ExitCode") else
                      "done" if state == "exited" and name not in self._long_running() else "stopped")
@@ -245,9 +249,9 @@ class Compose:
         return True
 
     def _once(self) -> list[Path]:
-        """Folders of the project whose files services read when they start, and then no more."""
+        """Folders of which services read their files when they start, and then no more."""
         root = self.settings.root
-        return [root / "compose", root / "exporters", root / "grafana" / "provisioning"]
+        return [root / "compose", root / "exporters", root / "grafana" / "provisioning", self.home / "config" / "mtail"]
 
     def _holders(self) -> list[rotation.Holder]:
         """The services whose data remember secrets, where there are data."""
@@ -355,6 +359,8 @@ class Compose:
 
     def _files(self, wanted: Iterable[str]) -> list[Path]:
         files = [self.folder / "compose.yaml", *(self.folder / f"{name}.yaml" for name in EXTRAS if name in wanted)]
+        if self.settings.having(frozenset(wanted)).log_reader:
+            files.append(self.folder / "log-reader.yaml")
         if sys.platform == "linux" and _root_is_shared():
             files.append(self.folder / "host-linux.yaml")
         return [file for file in files if file.exists()]
@@ -362,7 +368,8 @@ class Compose:
     def _environment(self) -> dict[str, str]:
         numbers = {f"{name.upper().replace('-', '_')}_PORT": str(port) for name, port in self.settings.ports.items()}
         return {**os.environ, **_versions(self.folder), **BUILT, **self.lookalikes, **numbers,
-                "VITALS_RUN": str(self.home), "VITALS_RETENTION": self.settings.retention}
+                **logs.variables(self.home / "config" / "mtail"), "VITALS_RUN": str(self.home),
+                "VITALS_RETENTION": self.settings.retention}
 
     def _command(self, *arguments: str, wanted: Iterable[str] | None = None, more: Iterable[Path] = ()) -> list[str]:
         chosen = self.settings.extras if wanted is None else wanted

@@ -282,7 +282,7 @@ class Native:
         if self.settings.log_reader:
             found.append(Part("mtail", [
                 str(programs["mtail"]), "-address=127.0.0.1", f"-port={ports['mtail']}",
-                *logs.arguments(self.settings, "native", f"{self.config}/mtail"),
+                *logs.arguments(self.settings, f"{self.config}/mtail"),
             ], ready["mtail"], environment={"VITALS_LOG_PROGRAMS": logs.stamp(self.config / "mtail")}))
         if self.settings.demo:
             found += [
