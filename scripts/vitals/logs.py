@@ -256,7 +256,7 @@ def arguments(settings: Settings, programs: str) -> list[str]:
 def variables(staged: Path) -> dict[str, str]:
     """What compose/log-reader.yaml wants to know, from the configuration in place (none before the first start)."""
     file = staged / READER
-    about = json.loads(file.read_text()) if file.exists() else {"files": [], "folder": ""}
+    about: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"files": [], "folder": ""}
     # Without apps of one's own there is no folder to look into: the programs' own holds no logs.
     return {"VITALS_LOG_FILES": ",".join(about["files"]), "VITALS_LOG_DIR": about["folder"] or str(staged),
             "VITALS_LOG_ROTATED": ROTATED}
