@@ -1,12 +1,7 @@
-"""What stands in the way of a start, and what is said of containers that are not well.
-
-Docker's answers come from a fake `docker` command here, which says what the real one documents; `compose config` is
-answered by the real plugin. tests/compose asks a real engine.
-"""
+"""What stands in the way of a start: each finding with its fix. tests/compose asks a real engine."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import socket
@@ -19,15 +14,15 @@ from typing import Any
 import pytest
 
 from vitals import settings
-from vitals.engines import compose as compose_module
-from vitals.engines import diagnosis, parts, preflight, probes, processes, secrets
+from vitals.engines import preflight, secrets
 from vitals.engines.compose import Compose
 from vitals.engines.preflight import GIB, Daemon, Finding, examine
 from vitals.errors import VitalsError
 
+from .conftest import FakeDocker
+
 Configured = Callable[..., settings.Settings]
-INFO = {"MemTotal": 32 * GIB, "OSType": "linux", "Architecture": "x86_64", "Driver": "overlay2", "LoggingDriver": "json-file",
-        "CgroupVersion": "2", "MemoryLimit": True, "CpuCfsQuota": True, "PidsLimit": True, "SecurityOptions": ["name=seccomp"]}
+INFO = FakeDocker.info
 
 
 def well(**info: Any) -> Daemon:
@@ -141,38 +136,6 @@ def test_files_that_containers_cannot_read_are_found(configured: Configured, tmp
 
 # --- asking Docker ------------------------------------------------------------------------------------------------
 
-FakeDocker = Callable[..., Path]
-
-
-@pytest.fixture
-def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDocker:
-    """``docker("case …")`` puts a fake docker first on PATH that does this; what it is not told of, it does well."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    plugin = parts.tool(settings.load(Path(settings.ROOT / "vitals.yaml")).model_copy(update={"cache": _cache()}), "docker-compose")
-
-    def make(script: str = "") -> Path:
-        (folder / "docker").write_text(f"""#!/bin/sh
-{script}
-case "$*" in
-*" config "*) shift; exec {plugin} "$@";;
-"version "*) echo 28.5.1;;
-"info "*) echo '{json.dumps(INFO)}';;
-"context "*) echo unix:///var/run/docker.sock;;
-"compose version"*) echo 2.40.3;;
-esac
-""")
-        (folder / "docker").chmod(0o755)
-        monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
-        return folder
-
-    return make
-
-
-def _cache() -> Path:
-    return settings._cache_home() / "agent-vitals"
-
-
 @pytest.mark.parametrize(("script", "what", "fix"), [
     ('echo "permission denied while trying to connect to the Docker daemon socket" >&2; exit 1', "permission denied", "usermod -aG docker"),
     ('echo "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?" >&2; exit 1', "no Docker daemon answers: Cannot", "systemctl start docker"),
@@ -201,103 +164,3 @@ def test_without_docker_that_is_said(configured: Configured, tmp_path: Path, mon
 def test_docker_is_asked_for_what_the_findings_need(docker: FakeDocker) -> None:
     docker()
     assert preflight.daemon() == well()
-
-
-# --- a start that goes wrong ----------------------------------------------------------------------------------------
-
-
-def inspected(service: str, restarts: int = 0, **state: Any) -> dict[str, Any]:
-    return {"Id": service, "Name": f"/x-{service}-1", "RestartCount": restarts,
-            "Config": {"Labels": {"com.docker.compose.service": service}},
-            "State": {"Status": "running", "ExitCode": 0, "OOMKilled": False, "Error": "", **state}}
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compose_module, "SETTLE_SECONDS", 1)
-    monkeypatch.setattr(processes, "port_holder", lambda port: "")
-    monkeypatch.setattr(probes, "await_targets", lambda *arguments: None)
-    monkeypatch.setattr(Compose, "_tools", lambda self: {})
-
-
-def containers(folder: Path, *lists: list[dict[str, Any]]) -> str:
-    """A fake docker's lines: each time it is asked it shows the next of these lists, the last one from then on."""
-    for number, found in enumerate(lists, 1):
-        (folder / f"{number}.json").write_text(json.dumps(found))
-        (folder / f"{number}.ps").write_text("".join(
-            json.dumps({"ID": c["Id"], "Service": c["Config"]["Labels"]["com.docker.compose.service"],
-                        "State": c["State"]["Status"], "Status": "", "Health": ""}) + "\n" for c in found))
-    return f"""
-cd {folder}; echo "$*" >> calls; n=$(cat n 2>/dev/null || echo 1)
-case "$*" in
-*" up "*) touch started;;
-*" ps "*) [ -e started ] && cat $n.ps; exit 0;;
-"inspect "*) cat $n.json; [ -e $((n + 1)).json ] && echo $((n + 1)) > n; exit 0;;
-*" logs "*) echo "it said this last"; exit 0;;
-esac"""
-
-
-def test_a_service_that_restarts_while_its_checks_are_good_fails_the_start(
-        configured: Configured, docker: FakeDocker, tmp_path: Path, quick: None) -> None:
-    healthy = {"Health": {"Status": "healthy", "Log": []}}
-    script = containers(tmp_path, [inspected("grafana", 0, **healthy)], [inspected("grafana", 1, **healthy)])
-    docker(script)
-    with pytest.raises(VitalsError) as err:
-        Compose(configured(), asked=True).up()
-    assert "grafana does not stay up" in str(err.value) and "it said this last" in str(err.value)
-    assert any(" down " in call for call in (tmp_path / "calls").read_text().splitlines()), "what was started stays"
-
-
-def test_a_start_of_services_that_stay_up_succeeds(
-        configured: Configured, docker: FakeDocker, tmp_path: Path, quick: None, capsys: pytest.CaptureFixture[str]) -> None:
-    docker(containers(tmp_path, [inspected("grafana", 1), inspected("elastic-setup", Status="exited")]))
-    Compose(configured("demo: false"), asked=True).up()
-    said = capsys.readouterr().out
-    assert "up in" in said and "note: grafana restarted 1 times" in said
-    assert " down " not in (tmp_path / "calls").read_text()
-
-
-def test_an_image_that_is_refused_is_told_from_a_service_that_fails(
-        configured: Configured, docker: FakeDocker, tmp_path: Path, quick: None) -> None:
-    docker(containers(tmp_path, []) + """
-case "$*" in
-"image inspect "*grafana*) exit 1;;
-*" pull "*) echo "Error response from daemon: pull access denied for grafana/grafana" >&2; exit 1;;
-esac""")
-    loaded = configured()
-    with pytest.raises(VitalsError) as err:
-        Compose(loaded, asked=True).up()
-    assert "grafana/grafana:" in str(err.value) and "docker login" in str(err.value) and "versions.env" in str(err.value)
-    assert " up " not in (tmp_path / "calls").read_text()
-
-
-def test_an_error_of_the_preflight_stops_the_start(configured: Configured, docker: FakeDocker, tmp_path: Path, quick: None) -> None:
-    docker(containers(tmp_path, []) + '\ncase "$*" in "compose version"*) echo 2.17.0; exit 0;; esac')
-    with pytest.raises(VitalsError, match="Compose 2.17.0 is older.*\n.*\nnothing was started"):
-        Compose(configured(), asked=True).up()
-    assert " up " not in (tmp_path / "calls").read_text()
-
-
-@pytest.mark.parametrize(("container", "said", "remedy"), [
-    (inspected("elasticsearch", 4, Status="restarting", ExitCode=78), "max virtual memory areas vm.max_map_count [65530] is too low", "sysctl -w vm.max_map_count"),
-    (inspected("elasticsearch", Status="exited", ExitCode=137, OOMKilled=True), "", "raise that of elasticsearch"),
-    (inspected("prometheus", 2, Status="restarting", ExitCode=2), "open /prometheus/queries.active: permission denied", "make clean"),
-    (inspected("postgres-exporter"), 'pq: password authentication failed for user "monitor"', "make rotate-secrets"),
-    (inspected("redis", Status="exited", ExitCode=1), "Error writing to the AOF file: No space left on device", "make room"),
-    (inspected("kibana", Health={"Status": "unhealthy", "Log": [{"Output": "curl: (22) 503"}]}), "unable to authenticate user [kibana_system]", "rotate-secrets"),
-    (inspected("postgres", Status="restarting"), "The data directory was initialized by PostgreSQL version 17", "versions.env"),
-])
-def test_what_a_container_said_is_turned_into_advice(container: dict[str, Any], said: str, remedy: str) -> None:
-    text = diagnosis.explain(diagnosis.read(container), [said] if said else [])
-    assert text.startswith(container["Config"]["Labels"]["com.docker.compose.service"] + ": ")
-    assert said in text and remedy in text.splitlines()[-1]
-
-
-@pytest.mark.parametrize(("container", "good"), [
-    (inspected("a"), True), (inspected("a", Status="exited"), True), (inspected("a", Status="exited", ExitCode=1), False),
-    (inspected("a", Status="restarting"), False), (inspected("a", Status="created"), False),
-    (inspected("a", Health={"Status": "starting"}), False), (inspected("a", Health={"Status": "unhealthy"}), False),
-    (inspected("a", Health={"Status": "healthy"}), True),
-])
-def test_which_containers_are_well(container: dict[str, Any], good: bool) -> None:
-    assert diagnosis.read(container).well is good
