@@ -145,12 +145,21 @@ class ::VitalsLog
     whole = parsed(text)
     return otlp(whole) if whole.is_a?(Hash) && whole["resourceLogs"].is_a?(Array)
     return [whole] if whole.is_a?(Hash)
-    return [text] unless from == "http"
+    return with_traceback(text) unless from == "http"
     return whole.map { |item| item.is_a?(Hash) ? item : item.to_s } if whole.is_a?(Array) && !whole.empty?
 
     lines = text.split("\n").map { |line| line.delete_suffix("\r") }.reject(&:empty?)
     lines = [text] if lines.empty?
     lines.map { |line| (found = parsed(line)).is_a?(Hash) ? found : line }
+  end
+
+  # Filebeat joins a traceback to the line before it, also where that one is JSON.
+  def with_traceback(text)
+    first, newline, more = text.partition("\n")
+    return [text] if newline.empty? || !(record = parsed(first)).is_a?(Hash)
+    return [record, more] unless more.start_with?(TextLine::TRACEBACK) && lookup(record, "exc_info").nil?
+
+    [record.merge("exc_info" => more)]
   end
 
   def clean(text)

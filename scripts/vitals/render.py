@@ -20,7 +20,7 @@ HEADER = "# Made by `vitals build`. Change {source} instead, then build again.\n
 
 def files(settings: Settings) -> dict[Path, str]:
     """Every generated file of the project: path → text."""
-    from vitals import dashboards, documents
+    from vitals import dashboards, documents, kibana
 
     profiles = load_profiles(settings)
     notify.secret_files(settings)  # whoever is to be told can be
@@ -34,6 +34,7 @@ def files(settings: Settings) -> dict[Path, str]:
         found[file] = json.dumps(model, indent=1, sort_keys=True) + "\n"
     found[root / "grafana" / "provisioning" / "dashboards" / "vitals.yaml"] = _yaml(
         dashboards.provisioning(), "scripts/vitals/dashboards/grafana.py")
+    found[root / "compose" / "kibana" / "objects.ndjson"] = kibana.ndjson()
     for name, text in documents.pages(settings, profiles).items():
         found[root / "docs" / name] = text
     return found

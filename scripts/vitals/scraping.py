@@ -17,6 +17,7 @@ EXPORTERS = {"node-exporter": ("node", 9100), "blackbox-exporter": ("blackbox", 
 DEMO_EXPORTERS = {"postgres-exporter": ("postgres", 9187), "redis-exporter": ("redis", 9121)}
 LOG_READER = {"mtail": ("mtail", 3903)}
 COMPOSE_ONLY = {"cadvisor": ("cadvisor", 8080)}
+LOGS_EXPORTERS = {"elasticsearch-exporter": ("elasticsearch", 9114)}
 DEMO_PORT = 9400
 INBOX_PORT = 9095
 # The stack's own pages that are probed: part → (port inside its container, path).
@@ -95,6 +96,12 @@ def targets(settings: Settings, profiles: Profiles, engine: EngineName) -> dict[
             {"targets": [address(settings, engine, part, port)], "labels": {"job": profile, "profile": profile}}
             for part, (profile, port) in LOG_READER.items()
         ]
+    if settings.logs:
+        for part, (profile, port) in LOGS_EXPORTERS.items():
+            # It is told with each scrape what to ask; the password is in its own file (compose/logs.yaml).
+            files["stack.yml"].append({"targets": [address(settings, engine, part, port)], "labels": {
+                "job": profile, "profile": profile, "__metrics_path__": "/probe",
+                "__param_target": "http://elasticsearch:9200", "__param_auth_module": "vitals"}})
     if settings.demo:
         demo = address(settings, engine, "demo", DEMO_PORT)
         files["demo.yml"] = [

@@ -404,7 +404,7 @@ PORTS: dict[str, int] = {
     "prometheus": 9090, "alertmanager": 9093, "grafana": 3000, "inbox": 9095, "demo": 9400,
     "node-exporter": 9100, "blackbox-exporter": 9115, "postgres-exporter": 9187, "redis-exporter": 9121,
     "mtail": 3903, "cadvisor": 8080, "postgres": 15432, "redis": 16379,
-    "kibana": 5601, "elasticsearch-exporter": 9114,
+    "kibana": 5601, "elasticsearch-exporter": 9114, "logstash": 5180, "logstash-tcp": 5170,
 }
 
 
@@ -428,6 +428,7 @@ class VitalsFile(Strict):
     log_dir: Path | None = None  # the one folder that log files are read in
     log_patterns: list[LogPattern] = []  # what is looked for in every app's log files, beside the built-in patterns
     log_limits: dict[str, Number | None] = {}  # pattern → limit for every app that does not set its own
+    log_retention: Annotated[str, Field(pattern=r"^[1-9][0-9]*[dh]$")] = "14d"  # log lines in Elasticsearch
 
 
 class Settings(BaseModel):

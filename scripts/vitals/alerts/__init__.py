@@ -11,7 +11,8 @@ from vitals.settings import Severity
 from vitals.signals import threshold_series
 
 AREAS = ("api", "probes", "agents", "llm", "rag", "tools", "integrations", "conversations", "quality", "business",
-         "cost", "security", "logs", "cache", "process", "host", "containers", "postgres", "redis", "slo", "stack")
+         "cost", "security", "logs", "cache", "process", "host", "containers", "postgres", "redis", "elasticsearch",
+         "slo", "stack")
 
 Unit = Literal["ratio", "seconds", "usd", "bytes", "score", "count", "per_second", "none"]
 

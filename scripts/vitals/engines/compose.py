@@ -90,7 +90,9 @@ class Compose:
         self._settle_extras()
         limits = {name: int(service.get("mem_limit", 0)) for name, service in self._rendered().items()}
         running = self._running()
-        findings = preflight.examine(self.settings, found, limits, [n for n in self._published() if n not in running])
+        ports = [port for port in self.settings.ports for name in self._published()
+                 if name not in running and (port == name or port.startswith(f"{name}-"))]
+        findings = preflight.examine(self.settings, found, limits, ports)
         held = [name for holder in self._holders() for name in holder.secrets]
         return [*findings, *preflight.lost(self.settings, held)]
 
@@ -369,7 +371,7 @@ class Compose:
         numbers = {f"{name.upper().replace('-', '_')}_PORT": str(port) for name, port in self.settings.ports.items()}
         return {**os.environ, **_versions(self.folder), **BUILT, **self.lookalikes, **numbers,
                 **logs.variables(self.home / "config" / "mtail"), "VITALS_RUN": str(self.home),
-                "VITALS_RETENTION": self.settings.retention}
+                "VITALS_RETENTION": self.settings.retention, "VITALS_LOGS_RETENTION": self.settings.file.log_retention}
 
     def _command(self, *arguments: str, wanted: Iterable[str] | None = None, more: Iterable[Path] = ()) -> list[str]:
         chosen = self.settings.extras if wanted is None else wanted

@@ -31,6 +31,7 @@ SECRETS = {
     "logstash-writer": Secret("logs", "logstash_writer, who adds log lines and nothing else"),
     "elastic-exporter": Secret("logs", "exporter, who reads Elasticsearch's statistics"),
     "grafana-reader": Secret("logs", "grafana_reader, with which Grafana reads log lines"),
+    "logs-hash-key": Secret("logs", "key of the hashes that stand for mail addresses in log lines"),
     "kibana-session": Secret("logs", "key of Kibana's session cookies"),
     "kibana-objects": Secret("logs", "key of what Kibana keeps encrypted", kept=True),
     "kibana-reporting": Secret("logs", "key of Kibana's reports"),
@@ -72,6 +73,15 @@ def derived(words: dict[str, str]) -> dict[str, str]:
     if "redis" in words:
         found["redis.conf"] = f"include /etc/redis/redis.conf\ndir /data\nrequirepass {words['redis']}\n"
         found["redis-exporter.json"] = json.dumps({"redis://redis:6379": words["redis"]})
+    if "elastic" in words:
+        found["kibana.yml"] = "".join(f'{key}: "{value}"\n' for key, value in (
+            ("elasticsearch.username", "kibana_system"), ("elasticsearch.password", words["kibana-system"]),
+            ("xpack.security.encryptionKey", words["kibana-session"]),
+            ("xpack.encryptedSavedObjects.encryptionKey", words["kibana-objects"]),
+            ("xpack.reporting.encryptionKey", words["kibana-reporting"])))
+        login = {"username": "exporter", "password": words["elastic-exporter"]}
+        module = {"type": "userpass", "userpass": login}
+        found["elastic-exporter.yml"] = json.dumps({"auth_modules": {"vitals": module}})
     return found
 
 
