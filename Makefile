@@ -4,7 +4,7 @@ SHELL := /bin/bash
 VITALS := .venv/bin/vitals
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help preflight up down status logs reload rotate-secrets clean backup restore demo-fault doctor images-offline build check test compat bench lock ready
+.PHONY: help preflight up down status logs reload rotate-secrets clean backup restore demo-fault doctor images-offline build check test compat mutation bench lock ready
 
 help: ## list the verbs
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "%-18s %s\n", $$1, $$2}'
@@ -68,6 +68,9 @@ test: ready ## everything: the checks, unit tests, rule tests, and a running sta
 
 compat: ready ## optional: the rules in Prometheus 2.53 and VictoriaMetrics' vmalert-tool
 	@COMPAT=1 $(PYTEST) -q -n 2 tests/compat
+
+mutation: ready ## change every alert in every way and see whether its tests notice (minutes)
+	@.venv/bin/python tests/mutation/run.py
 
 bench: ready ## what takes how long, with medians
 	@.venv/bin/python tests/bench/bench.py

@@ -1,0 +1,98 @@
+"""Every way in which an alerting rule is changed to see whether a test notices."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from vitals.lint import expression as ql
+
+Rule = dict[str, Any]
+FLIPPED = {">": "<", "<": ">", ">=": "<=", "<=": ">=", "==": "!=", "!=": "=="}
+SEVERITY = {"critical": "warning", "warning": "info", "info": "critical"}
+LABEL = re.compile(r"\{\{\s*\$labels\.(\w+)[^}]*\}\}")
+
+
+def mutants(rule: Rule) -> Iterator[tuple[str, Rule]]:
+    """(what was changed, the changed rule)."""
+    for what, expr in _expressions(rule["expr"]):
+        yield what, {**rule, "expr": expr}
+    if "for" in rule:
+        yield "for removed", {k: v for k, v in rule.items() if k != "for"}
+        yield "for doubled", {**rule, "for": _twice(rule["for"])}
+    if "keep_firing_for" in rule:
+        yield "keep_firing_for removed", {k: v for k, v in rule.items() if k != "keep_firing_for"}
+    changed = copy.deepcopy(rule)
+    changed["labels"]["severity"] = SEVERITY[rule["labels"]["severity"]]
+    yield "severity changed", changed
+    for key, text in rule["annotations"].items():
+        for i, match in enumerate(LABEL.finditer(text)):
+            changed = copy.deepcopy(rule)
+            changed["annotations"][key] = text[:match.start()] + text[match.end():]
+            yield f"annotation {key}: label {match[1]} removed ({i + 1})", changed
+
+
+def _twice(duration: str) -> str:
+    return f"{2 * int(duration[:-1])}{duration[-1]}"
+
+
+def _expressions(text: str) -> Iterator[tuple[str, str]]:
+    tree = ql.parse(text)
+
+    def cut(start: int, end: int, new: str) -> str:
+        return text[:start] + new + text[end:]
+
+    def source(node: ql.Node) -> str:
+        return text[node.outer[0]:node.outer[1]]
+
+    for i, node in enumerate(ql.walk(tree.root)):
+        at = f"at {node.start}"
+        if isinstance(node, ql.Binary):
+            yield from _binary(node, text, source, cut)
+        elif isinstance(node, ql.Selector):
+            for matcher in node.matchers:
+                gone = re.sub(rf"\s*{re.escape(text[matcher.start:matcher.end])}\s*,?", "", text[node.start:node.end], count=1)
+                gone = re.sub(r",\s*\}", "}", gone)
+                yield f"matcher {matcher.name} of {node.name} removed ({i})", cut(node.start, node.end, gone)
+            if node.window_text:
+                wide = text[node.start:node.end].replace(f"[{node.window_text}]", f"[{_thrice(node.window_text)}]", 1)
+                yield f"window of {node.name} × 3 ({at})", cut(node.start, node.end, wide)
+        elif isinstance(node, ql.Subquery) and ":" in node.window_text:
+            window, _, step = node.window_text.partition(":")
+            wide = text[node.start:node.end]
+            j = wide.rindex(f"[{node.window_text}]")
+            yield f"subquery × 3 ({at})", cut(node.start, node.end, wide[:j] + f"[{_thrice(window)}:{step}]" + wide[j + len(node.window_text) + 2:])
+        elif isinstance(node, ql.Aggregate):
+            for label in node.by:
+                kept = ", ".join(x for x in node.by if x != label)
+                inside = text[node.start:node.end]
+                yield f"{label} dropped from {node.op} {node.mode} ({at})", cut(
+                    node.start, node.end, re.sub(rf"\b{node.mode} *\([^)]*\)", f"{node.mode} ({kept})", inside, count=1))
+        elif isinstance(node, ql.Call) and node.func == "histogram_quantile":
+            first = node.args[0]
+            yield f"quantile changed ({at})", cut(first.start, first.end, "0.5")
+
+
+def _thrice(window: str) -> str:
+    return f"{round(3 * ql.seconds(window))}s"
+
+
+def _binary(node: ql.Binary, text: str, source: Any, cut: Any) -> Iterator[tuple[str, str]]:
+    start, end = node.left.outer[0], node.right.outer[1]
+    left, right = source(node.left), source(node.right)
+    between = text[node.left.outer[1]:node.right.outer[0]]
+    at = f"at {node.op_start}"
+    if node.op in FLIPPED:
+        yield f"{node.op} flipped ({at})", cut(node.op_start, node.op_start + len(node.op), FLIPPED[node.op])
+        limit, other = (node.left, node.right) if isinstance(node.left, ql.Number) else (node.right, node.left)
+        if not (isinstance(limit, ql.Number) and limit.value == 0):
+            for factor in ("2", "0.5"):
+                yield f"limit × {factor} ({at})", cut(*limit.outer, f"({factor} * {source(limit)})")
+    elif node.op == "/":
+        yield f"numerator and denominator swapped ({at})", text[:start] + right + between + left + text[end:]
+    elif node.op in ql.SETS:
+        yield f"{node.op} arm removed ({at})", text[:start] + left + text[end:]
+        if node.op == "or":
+            yield f"first arm of or removed ({at})", text[:start] + right + text[end:]
