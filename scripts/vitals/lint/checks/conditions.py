@@ -272,8 +272,7 @@ def _is_plain_amount(node: Node) -> bool:
     if isinstance(node, Binary):
         return True
     return isinstance(node, Call) and (node.func in RATES or node.func in (
-        "histogram_quantile", "delta", "deriv", "predict_linear", "avg_over_time", "max_over_time", "min_over_time",
-        "sum_over_time", "changes", "resets"))
+        "histogram_quantile", "delta", "deriv", "predict_linear", "avg_over_time", "changes", "resets"))
 
 
 @check(

@@ -57,7 +57,8 @@ def histogram_without_le(subject: Subject, context: Context) -> Iterator[Said]:
         if call.func not in ("histogram_quantile", "histogram_fraction") or len(call.args) < 2:
             continue
         arg = call.args[-1]
-        if not arg.labels.can_have("le") and _reads_buckets(arg):
+        # VictoriaMetrics' own histograms have `vmrange` instead.
+        if not arg.labels.can_have("le") and "vmrange" not in (arg.labels.only or ()) and _reads_buckets(arg):
             yield Said("`le` was aggregated away: there are no buckets left", "keep `le` in the aggregation", arg.span)
 
 
@@ -147,8 +148,8 @@ def aggregated_quantile(subject: Subject, context: Context) -> Iterator[Said]:
             continue
         inner = node.expr
         if isinstance(inner, Call) and inner.func == "histogram_quantile":
-            if inner.labels.only is not None and not inner.labels.only:
-                continue
+            if inner.labels.only is not None and not inner.labels.only - set(node.by) - {"vmrange"}:
+                continue  # one quantile each
             yield Said(f"{node.op}() of quantiles is not a quantile", "aggregate the buckets by `le`, then take the "
                        "quantile", node.span, severity="warning" if node.op == "avg" else None)
         elif isinstance(inner, Selector) and not inner.is_range and any(

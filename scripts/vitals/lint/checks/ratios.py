@@ -57,7 +57,7 @@ def self_ratio(subject: Subject, context: Context) -> Iterator[Said]:
 
 def _itself(node: Binary) -> str | None:
     """The label that one side filters by and both keep; empty: the sides are equal; None: all is well."""
-    found = _alike(node.left, node.right)
+    found = _alike(_unmultiplied(node.left), _unmultiplied(node.right))
     if found is None:
         return None
     one, other, layers = found
@@ -70,7 +70,7 @@ def _itself(node: Binary) -> str | None:
     differing = sorted({name for name, _, _ in mine ^ its})
     if not differing:
         # x / x of raw series is an idiom for 1 with their labels; of a rate it is a slip.
-        return "" if isinstance(node.left, Aggregate | Call) else None
+        return "" if isinstance(_unmultiplied(node.left), Aggregate | Call) else None
     for name in differing:
         kept = all(name in by if mode == "by" else name not in by for mode, by in layers)
         matched = name in node.on if node.matching == "on" else not (node.matching == "ignoring" and name in node.on)
@@ -80,6 +80,13 @@ def _itself(node: Binary) -> str | None:
         if ops == ["=", "="]:
             return None  # that is for dead-join to say
     return differing[0]
+
+
+def _unmultiplied(node: Node) -> Node:
+    """``100 * x`` → ``x``."""
+    while isinstance(node, Binary) and node.op == "*" and node.left.scalar != node.right.scalar:
+        node = node.right if node.left.scalar else node.left
+    return node
 
 
 Layer = tuple[str, tuple[str, ...]]  # an aggregation: by or without which labels

@@ -16,6 +16,19 @@ _GRAMMAR = ("invalid promql query", "unexpected character inside brackets")
 _TEMPLATE = re.compile(r"\{\{|\$\{|\$\(|%\(\w+\)|<%|\{%|\[\[|(?<![\w\"'`=~])\$[A-Za-z_]|@@|<[a-zA-Z_-]+>")
 
 
+_METRICSQL = re.compile(
+    r"(?:lag|default|keep_\w+|label_(?:set|del|keep|copy|move|map|match|mismatch|transform|uppercase|lowercase|value|"
+    r"graphite_group)|labels_equal|median|median_over_time|mode|mode_over_time|outliers\w+|quantiles\w*|range_\w+|"
+    r"rate_over_sum|\w+_prometheus|increase_pure|rollup\w*|running_\w+|share|share_\w+|sum2\w*|"
+    r"\w+_(?:eq|ne|gt|le)_over_time|"
+    r"t(?:min|max|first|last)_over_time|(?:topk|bottomk)_\w+|union|zscore\w*|any|distinct\w*|geomean\w*|histogram|"
+    r"histogram_over_time|histogram_share|hoeffding_\w+|ideriv|iqr_over_time|integrate|interpolate|lifetime|limit_offset|"
+    r"buckets_limit|bitmap_\w+|alias|ascent_over_time|descent_over_time|duration_over_time|drop_\w+|prometheus_buckets|"
+    r"now|rand\w*|remove_resets|smooth_exponential|stale_samples_over_time|ttf|timezone_offset|scrape_interval|"
+    r"aggr_over_time|"
+    r"candlestick\w*|count_values_over_time|WITH|with|if|ifnot|sort_by_label_numeric\w*|mad)")
+
+
 def _too_deep(text: str) -> bool:
     """The library overflows the stack on deep nesting and takes quadratic time on long chains."""
     if len(text) < 1000:
@@ -70,6 +83,11 @@ def promql_syntax(rule: Rule, context: Context) -> Iterator[Said]:
             span = (start, start + 1)
             if reason.startswith(_GRAMMAR[0]):
                 reason = str(err)
+    unknown = re.search(r"unknown function with name '(\w+)'", reason)
+    if unknown and _METRICSQL.fullmatch(unknown[1]):
+        yield Said(f"{unknown[1]}() is MetricsQL: VictoriaMetrics knows it, Prometheus does not",
+                   "leave it to vmalert, or say it in PromQL", span, rule.expr, severity="info")
+        return
     if "unknown function with name 'holt_winters'" in reason:
         if context.options.prometheus < (3, 0):
             return

@@ -127,6 +127,9 @@ def _names(action: Action) -> Iterator[str]:
             yield match[1]
 
 
+_ABOUT_ALERTS = re.compile(r"ALERTS|alert|rule|event|log|incident", re.I)  # such series may well have these labels
+
+
 @check(
     "template-own-label", "warning", "alert",
     "A template asks for a label that the rule itself adds",
@@ -158,7 +161,7 @@ def template_own_label(subject: Subject, context: Context) -> Iterator[Said]:
     text_of_all = subject.expression.text
     for text in _texts(subject):
         for label, start, end in _used(text.value):
-            if label not in own or label in text_of_all or "ALERTS" in text_of_all:
+            if label not in own or label in text_of_all or _ABOUT_ALERTS.search(text_of_all):
                 continue
             if label in rule.labels and "{{" in rule.labels[label].value or ":" in text_of_all and label != "alertname":
                 continue
@@ -343,6 +346,10 @@ def ratio_as_percent(subject: Subject, context: Context) -> Iterator[Said]:
     for text in texts:
         for action in actions(text.value):
             if action.keyword or action.inside or not _SIMPLE_VALUE.fullmatch(action.text):
+                continue
+            if not amount and re.search(r"%\d*\.0f|%d", action.text):
+                yield Said("the value is a share between 0 and 1, printed without decimals: it will say 0",
+                           "write {{ $value | humanizePercentage }}", (action.start, action.end), text)
                 continue
             if _PERCENT.match(text.value, action.end - 2) or "%%" in action.text:
                 if amount:

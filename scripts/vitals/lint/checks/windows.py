@@ -95,7 +95,7 @@ def for_within_interval(rule: Rule, context: Context) -> Iterator[Said]:
 
 
 @check(
-    "for-outlasts-window", "warning", "rule",
+    "for-outlasts-window", "info", "rule",
     "A single event leaves the window before `for` has passed",
     why="""\
 `increase(x[5m]) > 0` holds for five minutes after an event. With `for: 10m` one event never fires; only events that go
@@ -126,8 +126,7 @@ def for_outlasts_window(rule: Rule, context: Context) -> Iterator[Said]:
     if isinstance(node, Call) and node.func in ("increase", "changes", "resets", "delta") \
             and isinstance(node.args[0], Selector) and node.args[0].window and rule.hold >= node.args[0].window:
         yield Said(f"after one event this holds for {node.args[0].window_text}, `for` asks for {_duration(rule.hold)}",
-                   "make the window longer than `for`, or leave `for` out", place=rule.keys.get("for", rule.place),
-                   severity=None if limit == 0 and node.func != "delta" else "info")
+                   "make the window longer than `for`, or leave `for` out", place=rule.keys.get("for", rule.place))
 
 
 @check(
