@@ -51,6 +51,7 @@ class Compose:
         self.asked_images = images
         self._chosen: tuple[bool, str] | None = None
         self._docker: preflight.Daemon | None = None
+        self._read: dict[tuple[object, ...], dict[str, Any]] = {}
         self.home = settings.state / "compose"
         self.lookalikes = offline.kept(self.home / "offline.env")  # variable → image used instead of the official one
         self.stamps = self.home / "stamps.yaml"
@@ -410,10 +411,11 @@ class Compose:
         return {name: service for name, service in self._declared().items() if not images or service["image"] in images}
 
     def _declared(self, wanted: Iterable[str] | None = None) -> dict[str, Any]:
-        """All services in the files."""
-        model = json.loads(self._compose("config", "--format", "json", wanted=wanted))
-        services: dict[str, Any] = model["services"]
-        return services
+        """All services in the files. Compose takes a while to read them, so each choice is read once."""
+        choice = frozenset(self.settings.extras if wanted is None else wanted), *sorted(self.lookalikes.values())
+        if choice not in self._read:
+            self._read[choice] = json.loads(self._compose("config", "--format", "json", wanted=wanted))["services"]
+        return self._read[choice]
 
     def _services(self) -> list[str]:
         return sorted(self._rendered())
