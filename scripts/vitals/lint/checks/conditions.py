@@ -188,6 +188,8 @@ def count_of_filtered(subject: Subject, context: Context) -> Iterator[Said]:
         if not isinstance(arm.right, Number) or any(isinstance(n, Call) and n.func in ABSENT
                                                     for n in walk(subject.expression.root)):
             continue
+        if inner.op == "==" and inner.right.value == 0:
+            continue  # those that are down: none is the best case
         if counted.op == "count" and inner.right.value is not None and counted is arm.left:
             limit = arm.right.value if isinstance(arm.right, Number) else None
             if limit is not None and (limit < 1 or limit == 1 and arm.op == "<"):

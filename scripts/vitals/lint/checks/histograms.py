@@ -120,11 +120,22 @@ def histogram_without_rate(subject: Subject, context: Context) -> Iterator[Said]
         node = call.args[1]
         while isinstance(node, Aggregate):
             node = node.expr
-        if isinstance(node, Selector) and node.name and node.name.endswith("_bucket") and ":" not in node.name:
-            known = context.catalogue.metric(node.name)
-            if known is None or known.type != "gauge":
-                yield Said("buckets are counters: this is the quantile since the process started",
-                           "take rate() of the buckets", node.span)
+        if not isinstance(node, Selector) or not node.name or ":" in node.name or node.is_range:
+            continue
+        known = context.catalogue.metric(node.name)
+        if known is not None and known.type == "gauge":
+            continue
+        if node.name.endswith("_bucket"):
+            yield Said("buckets are counters: this is the quantile since the process started",
+                       "take rate() of the buckets", node.span)
+        elif not _RECORDED.search(node.name) and node.name not in context.records and (
+                known is None or not known.buckets):
+            yield Said("there are no buckets under this name, and of a native histogram this is the quantile since the "
+                       "process started", f"take rate() of {node.name}_bucket by `le`", node.span)
+
+
+# What a recording rule may have named without colons.
+_RECORDED = re.compile(r"(?:rate|increase|irate|delta)|\d+[smhd]$")
 
 
 @check(
