@@ -18,10 +18,10 @@ METRICS = yaml.safe_load((FOLDER / "metrics.yaml").read_text())
 EXPECTED = yaml.safe_load((FOLDER / "expected.yaml").read_text())
 
 
-def exposed(document: str) -> bytes:
-    """The page that the document's own code serves, made by the client library it uses."""
+def exposed(metrics: dict[str, list]) -> bytes:
+    """The page that an application with these metrics serves, made by the client library."""
     registry = CollectorRegistry()
-    for name, (kind, labels, *buckets) in METRICS[document].items():
+    for name, (kind, labels, *buckets) in metrics.items():
         if kind == "histogram":
             made = Histogram(name, "…", labels, registry=registry, **({"buckets": buckets[0]} if buckets else {}))
         else:
@@ -34,7 +34,7 @@ def exposed(document: str) -> bytes:
 def found(file: str) -> dict[str, set[str]]:
     """Findings, but for mere information, by what they are about."""
     document = next(name for name in METRICS if file.startswith(name))
-    known = catalogues.of_page(page.parse(exposed(document), None, document))
+    known = catalogues.of_page(page.parse(exposed(METRICS[document]), None, document))
     source = sources.read_file(str(FOLDER / file))
     result: dict[str, set[str]] = {}
     for finding in [*source.findings, *run.lint([source], Several([known, Bundled()]))]:

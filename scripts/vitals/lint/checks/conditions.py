@@ -49,6 +49,8 @@ def never_holds(subject: Subject, context: Context) -> Iterator[Said]:
             continue
         if isinstance(left, Binary) and left.op == "/" and is_part(left.left, left.right):
             continue  # percentage-of-part says it
+        if isinstance(left, Call) and left.func == "vector":
+            continue  # or-precedence says it
         value = bounds(left, context.catalogue)
         if value == ANYTHING:
             continue
@@ -255,6 +257,8 @@ alert: Errors
 expr: sum(rate(errors_total[5m])) > 0
 """)
 def no_condition(subject: Subject, context: Context) -> Iterator[Said]:
+    if any(or_precedence.run(subject, context)):
+        return
     for arm in _arms(subject.expression.root):
         if not _is_plain_amount(arm):
             continue
@@ -344,7 +348,7 @@ def silent_when_absent(subject: Subject, context: Context) -> Iterator[Said]:
     left = root.left
     if not isinstance(left, Aggregate) or left.op != "sum" or left.labels.only != frozenset() or root.as_bool:
         return
-    if not isinstance(root.right, Number) or isinstance(left.expr, Binary):
+    if not isinstance(root.right, Number) or (root.right.value or 0) <= 0 or isinstance(left.expr, Binary):
         return
     names = set(subject.expression.names)
     if names & context.guarded:

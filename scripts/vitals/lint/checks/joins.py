@@ -126,11 +126,16 @@ def _unmatched_by_catalogue(node: Binary, context: Context) -> tuple[str, Node, 
         if one is None or other is None or one.partial or other.partial:
             continue
         mine, its = (context.catalogue.metric(x.name or "") for x in (one, other))
-        if mine is None or its is None or mine.labels is None or its.labels is None:
-            continue
-        for label in sorted(mine.labels - its.labels - ADDED - OPTIONAL):
+        labels: frozenset[str] = frozenset()
+        if mine and its and mine.labels is not None and its.labels is not None:
+            labels = mine.labels - its.labels
+        if (other.name or "").endswith(("_count", "_sum")) and one.matcher("le"):
+            labels = labels | {"le"}  # only buckets have it
+        for label in sorted(labels - ADDED.difference({"le"}) - OPTIONAL):
             matched = label in node.on if node.matching == "on" else label not in node.on
-            if matched and not any(m.name == label for m in (*one.matchers, *other.matchers)):
+            chosen = one.matcher(label)
+            sure = chosen is None and label != "le" or chosen is not None and chosen.op == "=" and bool(chosen.value)
+            if matched and sure and not other.matcher(label):
                 return label, has, lacks
     return None
 
