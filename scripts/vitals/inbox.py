@@ -135,7 +135,10 @@ def _article(item: dict[str, Any]) -> str:
 
 
 def runbook(docs: Path, name: str) -> str | None:
-    """An alert's section of docs/alerts.md, or None."""
+    """An alert's page in docs/runbooks, else its section of docs/alerts.md, or None."""
+    own = docs / "runbooks" / f"{name}.md"
+    if re.fullmatch(r"[A-Za-z0-9-]+", name) and own.is_file():
+        return own.read_text()
     file = docs / "alerts.md"
     text = file.read_text() if file.exists() else ""
     found = re.search(rf"^## {re.escape(name)}\n.*?(?=^## |^\*Area |\Z)", text, re.M | re.S)
@@ -166,7 +169,7 @@ class Handler(BaseHTTPRequestHandler):
                 body = f"<!doctype html><meta charset=utf-8><title>{html.escape(name)}</title><style>{STYLE}</style>"
                 self._answer(HTTPStatus.OK, f"{body}<pre>{html.escape(text)}</pre>", "text/html")
             else:
-                self._answer(HTTPStatus.NOT_FOUND, f"docs/alerts.md has no alert {name!r}\n")
+                self._answer(HTTPStatus.NOT_FOUND, f"there is no page about {name!r}\n")
         else:
             self._answer(HTTPStatus.NOT_FOUND, "no such page; try /\n")
 

@@ -189,3 +189,13 @@ def test_a_heartbeat_that_stops_is_noticed(tmp_path: Path, monkeypatch: pytest.M
     assert store.alive()
     now += 1
     assert not store.alive()
+
+
+def test_a_page_of_its_own_comes_before_the_list(ask: Ask, tmp_path: Path) -> None:
+    pages = tmp_path / "docs" / "runbooks"
+    pages.mkdir()
+    (pages / "ServiceDown.md").write_text("# ServiceDown\n\nIts own <page>.\n")
+    (tmp_path / "docs" / "secret.md").write_text("not for reading")
+    assert "Its own &lt;page&gt;" in ask("GET", "/runbooks/ServiceDown")[1]
+    for path in ("/runbooks/../secret", "/runbooks/%2e%2e%2fsecret", "/runbooks/..%2Fsecret", "/runbooks/"):
+        assert ask("GET", path)[0] == 404
