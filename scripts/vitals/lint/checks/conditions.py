@@ -273,9 +273,11 @@ def _is_plain_amount(node: Node) -> bool:
            or isinstance(n, Selector) and (n.name is None or ":" in n.name or n.name.startswith("ALERTS"))
            for n in walk(node)):
         return False
+    summed = False
     while isinstance(node, Aggregate | Negation):
+        summed = summed or isinstance(node, Aggregate) and node.op in ("sum", "avg")
         node = node.expr
-    if isinstance(node, Binary):
+    if isinstance(node, Binary) or summed and isinstance(node, Selector):
         return True
     return isinstance(node, Call) and (node.func in RATES or node.func in (
         "histogram_quantile", "delta", "deriv", "predict_linear", "avg_over_time", "changes", "resets"))

@@ -19,6 +19,7 @@ from vitals.lint.expression import (
     Node,
     Selector,
     Subquery,
+    walk,
 )
 
 # Labels that say where a server stands; a set-up with one cluster has them nowhere, and then they match as absent.
@@ -46,7 +47,7 @@ def dead_join(subject: Subject, context: Context) -> Iterator[Said]:
             continue
         if isinstance(node.left, Hole) or isinstance(node.right, Hole):
             continue
-        found = _unmatched(node) or _unmatched_by_catalogue(node, context)
+        found = _unmatched(node, context) or _unmatched_by_catalogue(node, context)
         if not found:
             yield from _differing(node)
             continue
@@ -104,12 +105,13 @@ def _advice(node: Binary, label: str, lacks: Node) -> str:
     return f"aggregate `{label}` away, or say what to match by `on (…)`"
 
 
-def _unmatched(node: Binary) -> tuple[str, Node, Node] | None:
+def _unmatched(node: Binary, context: Context) -> tuple[str, Node, Node] | None:
     """A label that is matched by, that one side has and the other cannot have: (label, has, has not)."""
     for has, lacks in ((node.left, node.right), (node.right, node.left)):
         if lacks.labels.only is None and not lacks.labels.never:
             continue
-        alone = lacks.labels.only == frozenset()
+        alone = lacks.labels.only == frozenset() and not any(
+            isinstance(n, Selector) and n.name in context.records for n in walk(has))
         for label in sorted(owned(has, alone)):
             if label in PLACES or lacks.labels.can_have(label):
                 continue

@@ -200,6 +200,30 @@ def template_outside(subject: Subject, context: Context) -> Iterator[Said]:
                        f"write {{{{ {found[0]} }}}}", found.span(), text)
 
 
+@check(
+    "template-bare-value", "error", "alert",
+    "A template calls `value` without a sample",
+    why="`value` is a function that takes a sample; alone it fails, and the annotation becomes an error text.",
+    bad="""\
+alert: Queue
+expr: queue_length > 100
+annotations:
+  summary: '{{ value }} jobs wait'
+""",
+    good="""\
+alert: Queue
+expr: queue_length > 100
+annotations:
+  summary: '{{ $value }} jobs wait'
+""")
+def template_bare_value(subject: Subject, context: Context) -> Iterator[Said]:
+    for text in _texts(subject):
+        for action in actions(text.value) if "value" in text.value else ():
+            if re.match(r"value\s*(?:$|\|)", action.text):
+                yield Said("`value` is a function and takes a sample: the text will be an error message",
+                           "write {{ $value }}", (action.start, action.end), text)
+
+
 _PRINTF = re.compile(r"""(?:^|\(|\|)\s*printf\s+("(?:[^"\\]|\\.)*"|`[^`]*`)\s*"""
                      r"""(\$value|\$labels\.\w+|\.Value)?\s*(?:$|\||\))""")
 _VERB = re.compile(r"%[-+# 0]*\d*(?:\.\d+)?([a-zA-Z%])")
