@@ -93,6 +93,12 @@ class Labels(NamedTuple):
     def can_have(self, label: str) -> bool:
         return label in self.only if self.only is not None else label not in self.never
 
+    def selected(self, matched: Labels) -> Labels:
+        """These labels in a selection by matchers."""
+        if self.only is None:
+            return Labels(None, self.never | matched.never, self.sure | matched.sure)
+        return Labels(self.only - matched.never | {"__name__"}, _NONE, self.sure | matched.sure & self.only)
+
 
 _NONE: frozenset[str] = frozenset()
 _NAME = frozenset({"__name__"})
@@ -321,7 +327,7 @@ class _Parser:
                 node.depth = child.depth + 1
         if node.depth > MAX_DEPTH:
             raise NotAnalysed("nested too deeply")
-        _infer(node)
+        infer(node)
         self.nodes.append(node)
         return node
 
@@ -613,7 +619,7 @@ def _unescape(found: re.Match[str]) -> str:
 
 # Which labels a result can have
 
-def _infer(node: Node) -> None:
+def infer(node: Node) -> None:
     """Sets ``labels`` and ``scalar`` from those of the children."""
     kind = type(node)
     if kind is Selector:
@@ -679,14 +685,14 @@ def _only(labels: Labels, kept: frozenset[str]) -> Labels:
     return Labels(kept - labels.never, _NONE, labels.sure & kept)
 
 
-def _plus(labels: Labels, added: frozenset[str]) -> Labels:
+def plus(labels: Labels, added: frozenset[str]) -> Labels:
     """Labels that may have been added or replaced."""
     if labels.only is not None:
         return Labels(labels.only | added, _NONE, labels.sure - added)
     return Labels(None, labels.never - added, labels.sure - added)
 
 
-def _either(one: Labels, other: Labels) -> Labels:
+def either(one: Labels, other: Labels) -> Labels:
     sure = one.sure & other.sure
     if one.only is not None and other.only is not None:
         return Labels(one.only | other.only, _NONE, sure)
@@ -737,7 +743,7 @@ def _of_relabel(func: str, args: tuple[Node, ...]) -> Labels:
     target = args[1].value  # type: ignore[attr-defined]
     if "$" in target or "[[" in target:
         return ANY
-    labels = _plus(args[0].labels, frozenset({target}))
+    labels = plus(args[0].labels, frozenset({target}))
     if func == "label_replace" and len(args) == 5:
         constant, pattern = args[2].value, args[4].value  # type: ignore[attr-defined]
         if constant and "$" not in constant and pattern in ("", ".*", "(.*)"):
@@ -756,7 +762,7 @@ def _of_aggregate(node: Aggregate) -> Labels:
     else:
         labels = _only(labels, frozenset(node.by))
     if node.op == "count_values" and isinstance(node.param, String):
-        labels = _plus(labels, frozenset({node.param.value}))
+        labels = plus(labels, frozenset({node.param.value}))
     return labels
 
 
@@ -774,7 +780,7 @@ def _of_binary(node: Binary) -> None:
         node.labels = labels if keeps_name else without_name(labels)
         return
     if node.op == "or":
-        node.labels = _either(left.labels, right.labels)
+        node.labels = either(left.labels, right.labels)
         return
     if node.op in SETS:
         node.labels = left.labels
@@ -800,5 +806,5 @@ def _copied(many: Labels, one: Labels, include: tuple[str, ...]) -> Labels:
     """What group_left(include) makes of the labels: copied where they are, removed where they are not."""
     names = frozenset(include)
     lost = frozenset(name for name in names if not one.can_have(name))
-    labels = _minus(_plus(many, names), lost) if names else many
+    labels = _minus(plus(many, names), lost) if names else many
     return labels._replace(sure=labels.sure | {name for name in names if name in one.sure})

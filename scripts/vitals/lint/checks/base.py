@@ -8,7 +8,20 @@ from functools import cached_property
 from typing import Any, Literal
 
 from vitals.lint.catalogue import EMPTY, Catalogue, Remembered
-from vitals.lint.expression import ABSENT, Expression, NotAnalysed, Selector, parse, walk
+from vitals.lint.expression import (
+    ABSENT,
+    ANY,
+    Expression,
+    Labels,
+    NotAnalysed,
+    Selector,
+    either,
+    infer,
+    parse,
+    plus,
+    walk,
+    without_name,
+)
 from vitals.lint.model import (
     AlertTest,
     Check,
@@ -24,6 +37,7 @@ from vitals.lint.model import (
     Source,
     Text,
 )
+from vitals.lint.owned import owned
 
 # What a check is run over: each expression (any, of alerts, of queries), rule, group, panel, dashboard, file; or all.
 Scope = Literal["expression", "alert", "query", "rule", "group", "panel", "dashboard", "file", "files"]
@@ -66,13 +80,57 @@ class Context:
         self.catalogue: Catalogue = Remembered(catalogue)
         self.options = options or Options()
         self._expressions: dict[int, Expression | None] = {}
+        self._records: dict[str, Labels] = {}
 
     def of(self, rule: Rule) -> Expression | None:
-        """A rule's expression; None: it could not be analysed."""
+        """A rule's expression; None: it could not be analysed.
+
+        Of series that rules of the same file record, the labels are known.
+        """
         key = id(rule)
         if key not in self._expressions:
-            self._expressions[key] = parsed(rule.expr.value)
+            self._expressions[key] = None  # for rules that read each other
+            self._expressions[key] = self._resolved(rule)
         return self._expressions[key]
+
+    def _resolved(self, rule: Rule) -> Expression | None:
+        expression = parsed(rule.expr.value)
+        file = rule.place.file
+        if expression is None or not any((file, name) in self._recorded_in for name in expression.names):
+            return expression
+        # Parsed anew: what is known here must not be found by others who read the same text.
+        expression = parse.__wrapped__(rule.expr.value)
+        for node in expression.nodes:
+            if isinstance(node, Selector) and node.name and (file, node.name) in self._recorded_in:
+                if not node.partial:
+                    node.labels = self._of_record(node.name).selected(node.labels)
+            else:
+                infer(node)
+        return expression
+
+    @cached_property
+    def _recorded_in(self) -> frozenset[tuple[str, str]]:
+        return frozenset((rule.place.file, name) for name, rules in self.records.items() for rule in rules)
+
+    def _of_record(self, name: str) -> Labels:
+        """What every rule that records a name leaves of labels."""
+        if name not in self._records:
+            self._records[name] = ANY  # for rules that read themselves
+            found = [self._of_definition(rule) for rule in self.records[name]]
+            labels = found[0]
+            for other in found[1:]:
+                labels = either(labels, other)
+            self._records[name] = labels
+        return self._records[name]
+
+    def _of_definition(self, rule: Rule) -> Labels:
+        expression = self.of(rule)
+        if expression is None or expression.root.scalar:
+            return ANY
+        own = {**rule.group.labels, **rule.labels}
+        labels = plus(without_name(expression.root.labels), frozenset(own))
+        sure = owned(expression.root) | {name for name, text in own.items() if text.value}
+        return labels._replace(sure=frozenset(name for name in sure if labels.can_have(name)))
 
     def rules(self) -> Iterator[Rule]:
         for source in self.sources:

@@ -118,7 +118,8 @@ def unknown_label(subject: Subject, context: Context) -> Iterator[Said]:
             if m.op != "=" or not m.value or m.name in known.labels or m.name in ADDED or m.variable:
                 continue
             # Targets have labels of their own; what looks like one of the metric's is a slip.
-            near = difflib.get_close_matches(m.name, sorted(known.labels), 1, 0.65)
+            near = [x for x in sorted(known.labels) if len(m.name) > 3 and x.startswith(m.name)] or \
+                difflib.get_close_matches(m.name, sorted(known.labels), 1, 0.85)
             if near:
                 yield Said(f"{selector.name} has no label `{m.name}` of its own", f"did you mean `{near[0]}`?",
                            (m.start, m.end))

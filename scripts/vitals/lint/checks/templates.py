@@ -100,6 +100,7 @@ def _why(subject: Subject, label: str) -> str:
     only = subject.expression.root.labels.only
     if only is None:
         return "it was aggregated away"
+    only -= {"__name__"}
     if not only:
         return "it has no labels at all"
     return f"it only has {', '.join(sorted(only))}"
