@@ -173,7 +173,7 @@ def test_every_choice_is_a_valid_stack(render: Callable[[frozenset[str], bool], 
 def test_every_image_is_pinned_in_versions_env_and_every_version_used(whole: Stack) -> None:
     for name, service in whole.services.items():
         image = service["image"]
-        if image in BUILT.values():
+        if image in whole.compose._built().values():
             assert service["build"]["args"] == {"PYTHON_TAG": VERSIONS["PYTHON_TAG"]}
         else:
             assert image in VERSIONS.values(), f"{name}: {image} is not from versions.env"
@@ -337,6 +337,25 @@ def test_secrets_of_containers_are_open_files_in_a_closed_folder(configured: Con
     inode = (folder / "redis.conf").stat().st_ino
     compose._secrets()
     assert (folder / "redis.conf").stat().st_ino == inode  # a mounted file is followed by its inode
+
+
+def test_what_a_built_image_copies_changes_its_tag(whole: Stack) -> None:
+    for variable, (_, sources) in BUILT.items():
+        service = next(s for s in whole.services.values() if s["image"] == whole.compose._built()[variable] and "build" in s)
+        dockerfile = service["build"]["dockerfile"]
+        copied = re.findall(r"^COPY (\S+) ", (ROOT / dockerfile).read_text(), re.M)
+        assert all(any(Path(path).is_relative_to(s) for s in sources) for path in [*copied, dockerfile]), variable
+
+
+def test_a_changed_source_is_another_image(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/b").write_text("1")
+    first = compose_module._digest(tmp_path, ("a",), "3.13")
+    compose_module._digest.cache_clear()
+    assert compose_module._digest(tmp_path, ("a",), "3.13") == first != compose_module._digest(tmp_path, ("a",), "3.14")
+    (tmp_path / "a/b").write_text("2")
+    compose_module._digest.cache_clear()
+    assert compose_module._digest(tmp_path, ("a",), "3.13") != first
 
 
 # --- Grafana ------------------------------------------------------------------------------------------------------

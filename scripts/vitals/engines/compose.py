@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,9 @@ WAIT_SECONDS = 300  # for every healthcheck, images already there
 TARGETS_SECONDS = 90
 SETTLE_SECONDS = 5  # in which nothing may restart
 RESTARTS = 3  # of a container while it starts
-BUILT = {"INBOX_IMAGE": "agent-vitals/inbox:local", "DEMO_IMAGE": "agent-vitals/demo:local"}
+# Images that are built here, by their variable: the name, and what goes into it.
+BUILT = {"INBOX_IMAGE": ("agent-vitals/inbox", ("compose/inbox.Dockerfile", "scripts/vitals/inbox.py")),
+         "DEMO_IMAGE": ("agent-vitals/demo", ("exporters/demo", "requirements.lock"))}
 
 
 class Compose:
@@ -197,9 +200,10 @@ class Compose:
     def images(self) -> list[str]:
         """What Docker must have, or be able to pull. An image that is built here counts as what it is built from."""
         listed = {service["image"] for service in self._rendered().values()}
+        built = set(self._built().values())
         base = f"python:{_versions(self.folder)['PYTHON_TAG']}"
-        missing = [image for image in listed if image in BUILT.values() and not preflight.has(image)]
-        return sorted(listed - set(BUILT.values()) | ({base} if missing else set()))
+        missing = [image for image in listed if image in built and not preflight.has(image)]
+        return sorted(listed - built | ({base} if missing else set()))
 
     # --- compose
 
@@ -340,7 +344,7 @@ class Compose:
         sizes = f"{free / 2**30:.1f} GiB of memory are free, {need / 2**30:.1f} are what all may use"
         if not self._only_in("logs") or free < need:
             return f"without logs: {sizes}"
-        if not self._obtainable({service["image"] for service in rendered.values()} - set(BUILT.values())):
+        if not self._obtainable({service["image"] for service in rendered.values()} - set(self._built().values())):
             return "without logs: their images are not here and no registry answers"
         self.settings = self.settings.having(wanted)
         return sizes
@@ -370,9 +374,15 @@ class Compose:
 
     def _environment(self) -> dict[str, str]:
         numbers = {f"{name.upper().replace('-', '_')}_PORT": str(port) for name, port in self.settings.ports.items()}
-        return {**os.environ, **_versions(self.folder), **BUILT, **self.lookalikes, **numbers,
+        return {**os.environ, **_versions(self.folder), **self._built(), **self.lookalikes, **numbers,
                 **logs.variables(self.home / "config" / "mtail"), "VITALS_RUN": str(self.home),
                 "VITALS_RETENTION": self.settings.retention, "VITALS_LOGS_RETENTION": self.settings.file.log_retention}
+
+    def _built(self) -> dict[str, str]:
+        """The images that are built here, each with a tag made of what goes into it: none is ever stale."""
+        python = _versions(self.folder)["PYTHON_TAG"]
+        return {variable: f"{name}:{_digest(self.settings.root, sources, python)}"
+                for variable, (name, sources) in BUILT.items()}
 
     def _command(self, *arguments: str, wanted: Iterable[str] | None = None, more: Iterable[Path] = ()) -> list[str]:
         chosen = self.settings.extras if wanted is None else wanted
@@ -437,7 +447,7 @@ class Compose:
     def _fetch(self) -> None:
         """Pulls and builds the images that are missing, so that a refusal is told from a service that fails."""
         missing = {name: service for name, service in self._rendered().items() if not preflight.has(service["image"])}
-        built = set(BUILT.values())
+        built = set(self._built().values())
         wanted = {"pull": [name for name, service in missing.items() if service["image"] not in built],
                   "build": [name for name, service in missing.items() if "build" in service]}
         for verb, names in wanted.items():
@@ -453,6 +463,13 @@ class Compose:
                     f"docker compose {verb} failed (the reason is above); missing: {', '.join(refused)}\n"
                     "  is the network there, and its proxy known to Docker's daemon? a registry that asks for a login "
                     "wants `docker login`; the names are in compose/versions.env; ENGINE=native needs none") from err
+
+        if wanted["build"]:
+            for image in built:  # Docker keeps an older one that a container still has
+                name = image.partition(":")[0]
+                listed = subprocess.run(["docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", name],
+                                        capture_output=True, text=True).stdout.split()
+                subprocess.run(["docker", "image", "rm", *(set(listed) - {image})], capture_output=True)
 
     def _settle(self, before: dict[str, diagnosis.Container]) -> None:
         """A container that crashes between two checks looks well in each: nothing may restart for a while.
@@ -537,6 +554,15 @@ try next:  make status
 def _versions(folder: Path) -> dict[str, str]:
     lines = (folder / "versions.env").read_text().splitlines()
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+@lru_cache
+def _digest(root: Path, sources: tuple[str, ...], also: str) -> str:
+    digest = hashlib.sha256(also.encode())
+    for file in sorted(file for source in sources for file in [root / source, *(root / source).rglob("*")]):
+        if file.is_file() and "__pycache__" not in file.parts:
+            digest.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
 
 
 def _root_is_shared() -> bool:
