@@ -38,6 +38,11 @@ _RANGES: dict[str, tuple[float, float]] = {
     "day_of_year": (1, 366), "days_in_month": (28, 31), "year": (1970, INF), "pi": (math.pi, math.pi)}
 
 
+# Seconds that one processor or device can spend: one a second.
+_SHARES_OF_TIME = frozenset({"node_cpu_seconds_total", "node_cpu", "windows_cpu_time_total",
+                             "node_disk_io_time_seconds_total"})
+
+
 class Bounds(NamedTuple):
     """Every value lies in [low, high] (or is NaN)."""
 
@@ -87,6 +92,8 @@ def _of_aggregate(node: Aggregate, catalogue: Catalogue) -> Bounds:
 
 
 def _of_call(node: Call, catalogue: Catalogue) -> Bounds:
+    if node.func in ("rate", "irate") and isinstance(node.args[0], Selector) and node.args[0].name in _SHARES_OF_TIME:
+        return Bounds(0, 1)
     if node.func in _RANGES:
         return Bounds(*_RANGES[node.func])
     vectors = [arg for arg in node.args if not isinstance(arg, String)]
@@ -374,6 +381,11 @@ def _unit_of_binary(node: Binary, catalogue: Catalogue) -> Unit | None:
     return None
 
 
+# What units are converted by.
+_CONVERSIONS = (1, 8, 24, 60, 100, 3600, 86400, 604800, *(1000.0 ** n for n in range(1, 6)),
+                *(1024.0 ** n for n in range(1, 6)))
+
+
 def _scaled(node: Binary, catalogue: Catalogue) -> Unit | None:
     """An operation with a literal."""
     if isinstance(node.right, Number):
@@ -382,6 +394,9 @@ def _scaled(node: Binary, catalogue: Catalogue) -> Unit | None:
         number, inner = node.left.value if isinstance(node.left, Number) else None, unit(node.right, catalogue)
     if inner is None or number is None:
         return None
+    if node.op in "*/" and not any(math.isclose(abs(number), x) or math.isclose(abs(number) * x, 1)
+                                   for x in _CONVERSIONS):
+        return None  # a share of it, a mean of several: no other unit of the same
     if node.op == "*" and number:
         return inner._replace(scale=inner.scale * number)
     if node.op == "/" and number and isinstance(node.right, Number):
