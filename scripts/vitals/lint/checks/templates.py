@@ -225,6 +225,39 @@ def template_bare_value(subject: Subject, context: Context) -> Iterator[Said]:
                            "write {{ $value }}", (action.start, action.end), text)
 
 
+_FIELD = re.compile(r"\.([A-Za-z_]\w*)")
+_FIELDS = frozenset({"Labels", "Value", "ExternalLabels", "ExternalURL"})
+
+
+@check(
+    "template-unknown-field", "error", "alert",
+    "A template reads a field that Prometheus does not give it",
+    why="""\
+A rule's template has `.Labels` and `.Value` (`$labels` and `$value`); `.CommonLabels` or `.Annotations` are
+Alertmanager's. Anything else fails, and the annotation becomes an error text.
+""",
+    bad="""\
+alert: Down
+expr: up == 0
+annotations:
+  summary: '{{ .instance }} is down'
+""",
+    good="""\
+alert: Down
+expr: up == 0
+annotations:
+  summary: '{{ $labels.instance }} is down'
+""")
+def template_unknown_field(subject: Subject, context: Context) -> Iterator[Said]:
+    for text in _texts(subject):
+        for action in actions(text.value) if "{{" in text.value else ():
+            found = None if action.inside or action.keyword else _FIELD.match(action.text)
+            if found and found[1] not in _FIELDS:
+                yield Said(f"there is no .{found[1]} in a rule's template: the text will be an error message",
+                           f"write $labels.{found[1]}" if found[1][0].islower() else "use $labels and $value",
+                           (action.start, action.end), text)
+
+
 _PRINTF = re.compile(r"""(?:^|\(|\|)\s*printf\s+("(?:[^"\\]|\\.)*"|`[^`]*`)\s*"""
                      r"""(\$value|\$labels\.\w+|\.Value)?\s*(?:$|\||\))""")
 _VERB = re.compile(r"%[-+# 0]*\d*(?:\.\d+)?([a-zA-Z%])")
