@@ -147,6 +147,12 @@ class Context:
         return found
 
     @cached_property
+    def carried(self) -> frozenset[tuple[str, str]]:
+        """The labels and annotations that alerts of a file carry, as (file, name)."""
+        return frozenset((rule.place.file, name) for rule in self.rules() if rule.kind == "alert"
+                         for name in (*rule.labels, *rule.group.labels, *rule.annotations))
+
+    @cached_property
     def guarded(self) -> frozenset[str]:
         """Names of metrics whose absence some rule sees."""
         calls = [call for rule in self.rules() if "absent" in rule.expr.value and (found := self.of(rule))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vitals.lint.checks.base import Context, Said, Subject, check
+from vitals.lint.checks.base import Context, Edit, Said, Subject, check
 from vitals.lint.expression import (
     ABSENT,
     COMPARISONS,
@@ -241,7 +241,13 @@ def bool_in_alert(subject: Subject, context: Context) -> Iterator[Said]:
             arm = arm.left
         if isinstance(arm, Binary) and arm.op in COMPARISONS and arm.as_bool:
             yield Said("with `bool` the result is 0 or 1 for every series, and the alert fires for all of them",
-                       "leave out `bool`", arm.span)
+                       "leave out `bool`", arm.span, edits=_without_bool(arm, subject.expression.text))
+
+
+def _without_bool(node: Binary, text: str) -> tuple[Edit, ...]:
+    after = node.op_start + len(node.op)
+    between = text[after:node.right.outer[0]]
+    return (Edit(after, node.right.outer[0], " "),) if between.strip().lower() == "bool" else ()
 
 
 @check(

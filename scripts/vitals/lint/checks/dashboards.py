@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from vitals.lint.checks.base import Context, Dashboard, Edit, Panel, Said, Subject, check, parsed
+from vitals.lint.checks.grafana_units import IDS
 from vitals.lint.expression import Selector, String
 from vitals.lint.values import Unit, unit
 
@@ -257,3 +258,26 @@ def overlapping_panels(dashboard: Dashboard, context: Context) -> Iterator[Said]
                 break
 
 
+_OWN = ("prefix:", "suffix:", "time:", "si:", "count:", "currency:", "bool:", "$", "${")
+
+
+@check(
+    "unknown-unit", "info", "panel",
+    "A unit that Grafana does not know",
+    why="Grafana writes an unknown unit behind the number as it is: `1000000 Bytes`, not `1 MB`.",
+    bad="""\
+type: stat
+fieldConfig: {defaults: {unit: Bytes}}
+""",
+    good="""\
+type: stat
+fieldConfig: {defaults: {unit: bytes}}
+""")
+def unknown_unit(panel: Panel, context: Context) -> Iterator[Said]:
+    known = panel.unit.value if panel.unit else ""
+    if not known or known in IDS or known in UNITS or known.startswith(_OWN):
+        return
+    # Any text is a unit of one's own; one that differs from Grafana's in a letter's case is a slip.
+    near = [unit for unit in sorted(IDS) if unit.lower() == known.lower()]
+    if near:
+        yield Said(f"Grafana has no unit {known}", f"did you mean {' or '.join(near)}?", text=panel.unit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from vitals.lint.checks.base import Context, Group, Rule, Said, Source, check
+from vitals.lint.checks.base import Context, Group, Options, Rule, Said, Source, check
 from vitals.lint.expression import seconds
 from vitals.lint.values import key
 
@@ -168,8 +168,11 @@ def record_undefined(sources: list[Source], context: Context) -> Iterator[Said]:
     "An alert lacks a label that routing needs",
     why="Routes and inhibition go by labels, above all by `severity`.",
     bad="""\
-alert: Down
-expr: up == 0
+- alert: Down
+  expr: up == 0
+  labels: {severity: critical}
+- alert: Slow
+  expr: latency_seconds > 1
 """,
     good="""\
 alert: Down
@@ -179,10 +182,22 @@ labels:
 """)
 def missing_label(rule: Rule, context: Context) -> Iterator[Said]:
     if rule.kind == "alert":
-        for wanted in context.options.required_labels:
-            if not any(name in rule.labels or name in rule.group.labels for name in wanted.split("|")):
-                yield Said(f"no label {' or '.join(f'`{name}`' for name in wanted.split('|'))}", "add it",
-                           place=rule.place)
+        yield from _missing(rule, context, context.options.required_labels, DEFAULT.required_labels, "label",
+                            {*rule.labels, *rule.group.labels})
+
+
+DEFAULT = Options()
+
+
+def _missing(rule: Rule, context: Context, wanted: tuple[str, ...], default: tuple[str, ...], what: str,
+             has: set[str]) -> Iterator[Said]:
+    """What nobody asked for is only missed where other alerts of the file have it."""
+    for choice in wanted:
+        names = choice.split("|")
+        if has.intersection(names):
+            continue
+        if wanted != default or "summary" in names or any((rule.place.file, n) in context.carried for n in names):
+            yield Said(f"no {what} {' or '.join(f'`{name}`' for name in names)}", "add it", place=rule.place)
 
 
 @check(
@@ -206,10 +221,8 @@ annotations:
 """)
 def missing_annotation(rule: Rule, context: Context) -> Iterator[Said]:
     if rule.kind == "alert":
-        for wanted in context.options.required_annotations:
-            if not any(name in rule.annotations for name in wanted.split("|")):
-                yield Said(f"no annotation {' or '.join(f'`{name}`' for name in wanted.split('|'))}", "add it",
-                           place=rule.place)
+        yield from _missing(rule, context, context.options.required_annotations, DEFAULT.required_annotations,
+                            "annotation", set(rule.annotations))
 
 
 @check(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from vitals.lint.checks.base import Context, Panel, Said, Subject, Text, check, parsed
@@ -27,9 +28,10 @@ class Action(NamedTuple):
     inside: bool  # of a range, with or define: the dot is another
 
 
-def actions(text: str) -> list[Action]:
-    if "{{" not in text or len(text) > 20_000:
-        return []
+@lru_cache(maxsize=256)
+def actions(text: str) -> tuple[Action, ...]:
+    if "{{" not in text or len(text) > 10_000:
+        return ()
     found: list[Action] = []
     opened: list[str] = []
     for match in _ACTION.finditer(text):
@@ -41,7 +43,7 @@ def actions(text: str) -> list[Action]:
             opened.append(keyword)
         elif keyword == "end" and opened:
             opened.pop()
-    return found
+    return tuple(found)
 
 
 def _escaped(text: str) -> bool:
