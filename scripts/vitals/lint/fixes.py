@@ -7,12 +7,13 @@ import re
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from vitals.errors import VitalsError
 from vitals.lint import sources
 from vitals.lint.located import Scalar, Unreadable
-from vitals.lint.model import Finding, Source
+from vitals.lint.model import Edit, Finding, Source, Text
 
 ROUNDS = 10  # what one edit leaves, another may mend
 Change = tuple[int, int, str]  # offsets into a file, and what stands there instead
@@ -38,47 +39,71 @@ def mend(read: list[Source], judge: Callable[[list[Source]], list[Finding]]) -> 
     return read, count
 
 
+@dataclass(slots=True)
+class _Rewrite:
+    """An expression with its edits in: as changes of its file, and as text."""
+
+    changes: list[Change]
+    old: str
+    new: str
+    edits: int
+
+
 def _mend(source: Source, findings: list[Finding]) -> tuple[Source, int]:
+    rewrites = _rewrites(findings)
+    together = _applied(source, rewrites)
+    if together:
+        return together, sum(rewrite.edits for rewrite in rewrites)
     count = 0
-    done: list[tuple[int, int]] = []  # what earlier edits of this round touched, as offsets into the first text
-    pending: list[tuple[list[Change], str, str]] = []
-    for finding in findings:
-        found = _changes(finding)
-        if found is None:
-            continue
-        changes, old, new = found
-        if any(a < end and start < b or a == start for a, b, _ in changes for start, end in done):
-            continue
-        done += [(a, b) for a, b, _ in changes]
-        pending.append((changes, old, new))
-    # From the end of the file to its start, so that the offsets of those that come stay right.
-    for changes, old, new in sorted(pending, reverse=True, key=lambda one: one[0][0][0]):
-        text = source.text
-        for start, end, put in sorted(changes, reverse=True):
-            text = text[:start] + put + text[end:]
-        tried = _reread(source, text)
-        # The file must now say what was meant, and nothing else may have changed.
-        if tried and _same_but(_expressions(source), _expressions(tried), old, new):
-            source = tried
-            count += 1
+    for rewrite in rewrites:  # from the end of the file to its start, so that the offsets of those that come stay right
+        if alone := _applied(source, [rewrite]):
+            source = alone
+            count += rewrite.edits
     return source, count
 
 
-def _changes(finding: Finding) -> tuple[list[Change], str, str] | None:
-    """A finding's edits as changes of its file, and the expression before and after; None: not where it is written."""
-    text = finding.text
-    scalar = text.at if text else None
-    if text is None or not isinstance(scalar, Scalar) or not scalar.exact:
+def _rewrites(findings: list[Finding]) -> list[_Rewrite]:
+    """What the findings' edits make of each expression, the last one in the file first."""
+    by_text: dict[int, tuple[Text, list[Edit]]] = {}
+    for finding in findings:
+        if finding.text is None or not isinstance(finding.text.at, Scalar) or not finding.text.at.exact:
+            continue
+        start = finding.text.at.index(0)
+        if start is None:
+            continue
+        _, edits = by_text.setdefault(start, (finding.text, []))
+        if not any(one.start < other.end and other.start < one.end or one.start == other.start
+                   for one in finding.edits for other in edits):
+            edits += finding.edits
+    found = []
+    for start in sorted(by_text, reverse=True):
+        text, edits = by_text[start]
+        scalar, new, changes = text.at, text.value, []
+        assert isinstance(scalar, Scalar)
+        for edit in sorted(edits, key=lambda edit: edit.start, reverse=True):
+            first, last = scalar.index(edit.start), scalar.index(edit.end)
+            if first is not None and last is not None:
+                changes.append((first, last, scalar.written(edit.new)))
+                new = new[:edit.start] + edit.new + new[edit.end:]
+        found.append(_Rewrite(changes, text.value, new, len(changes)))
+    return found
+
+
+def _applied(source: Source, rewrites: list[_Rewrite]) -> Source | None:
+    """The source with the changes in; None: the file would not say what was meant, or something else too."""
+    text = source.text
+    for rewrite in rewrites:
+        for start, end, put in rewrite.changes:
+            text = text[:start] + put + text[end:]
+    if text == source.text:
         return None
-    changes = []
-    new = text.value
-    for edit in sorted(finding.edits, key=lambda edit: edit.start, reverse=True):
-        start, end = scalar.index(edit.start), scalar.index(edit.end)
-        if start is None or end is None:
-            return None
-        changes.append((start, end, scalar.written(edit.new)))
-        new = new[:edit.start] + edit.new + new[edit.end:]
-    return sorted(changes), text.value, new
+    tried = _reread(source, text)
+    if not tried:
+        return None
+    before, after = _expressions(source), _expressions(tried)
+    wanted = {(rewrite.old, rewrite.new) for rewrite in rewrites}
+    differ = [pair for pair in zip(before, after, strict=False) if pair[0] != pair[1]]
+    return tried if len(before) == len(after) and differ and wanted.issuperset(differ) else None
 
 
 def _reread(source: Source, text: str) -> Source | None:
@@ -91,11 +116,6 @@ def _expressions(source: Source) -> list[str]:
     found = [rule.expr.value for group in source.groups for rule in group.rules]
     return found + [query.expr.value for dashboard in source.dashboards for panel in dashboard.panels
                     for query in panel.queries]
-
-
-def _same_but(before: list[str], after: list[str], old: str, new: str) -> bool:
-    differ = [(one, other) for one, other in zip(before, after, strict=False) if one != other]
-    return len(before) == len(after) and bool(differ) and all(pair == (old, new) for pair in differ)
 
 
 def write(before: Source, after: Source) -> None:
