@@ -76,5 +76,5 @@ bench: ready ## what takes how long, with medians
 	@.venv/bin/python tests/bench/bench.py
 
 lock: ready ## pin the dependencies anew (needs uv)
-	@uv pip compile pyproject.toml --extra dev --generate-hashes --python-version 3.11 -q --no-header \
+	@uv pip compile pyproject.toml --extra stack --extra dev --generate-hashes --python-version 3.11 -q --no-header \
 		--no-emit-index-url --no-emit-find-links -o requirements.lock

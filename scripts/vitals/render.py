@@ -21,6 +21,7 @@ HEADER = "# Made by `vitals build`. Change {source} instead, then build again.\n
 def files(settings: Settings) -> dict[Path, str]:
     """Every generated file of the project: path → text."""
     from vitals import dashboards, documents, kibana
+    from vitals.lint import manual
 
     profiles = load_profiles(settings)
     notify.secret_files(settings)  # whoever is to be told can be
@@ -37,13 +38,16 @@ def files(settings: Settings) -> dict[Path, str]:
     found[root / "compose" / "kibana" / "objects.ndjson"] = kibana.ndjson()
     for name, text in documents.pages(settings, profiles).items():
         found[root / "docs" / name] = text
+    for name, text in manual.pages().items():
+        found[root / "docs" / "lint" / name] = text
     return found
 
 
 def owned(settings: Settings) -> set[Path]:
     """The files on disk that a build owns; one that it no longer makes is stale."""
     root = settings.root
-    return {*(root / "prometheus" / "rules").glob("*.yml"), *(root / "grafana" / "dashboards").rglob("*.json")}
+    return {*(root / "prometheus" / "rules").glob("*.yml"), *(root / "grafana" / "dashboards").rglob("*.json"),
+            *(root / "docs" / "lint").glob("*.md")}
 
 
 def build(settings: Settings) -> list[Path]:

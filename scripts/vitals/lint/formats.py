@@ -167,7 +167,7 @@ def _clean(text: str) -> str:
 
 
 def as_json(report: Report) -> str:
-    """See docs/lint/README.md. Fields are added, not changed or taken away, while the version stays."""
+    """See docs/linting.md. Fields are added, not changed or taken away, while the version stays."""
     marks = baseline.fingerprints(report.findings, Path.cwd())
     data = {
         "version": JSON_VERSION,

@@ -44,6 +44,38 @@ def explain(name: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def pages() -> dict[str, str]:
+    """File name under docs/lint/ → text: a page for each check, and an index."""
+    found = {f"{check.id}.md": _page(check) for check in checks().values()}
+    lines = [NOTE, "# What `vitals lint` finds\n", "How to run it, in CI and elsewhere: [linting.md](../linting.md).\n",
+             "| check | severity | judges | what is wrong |", "|---|---|---|---|"]
+    for check in sorted(checks().values(), key=lambda check: check.id):
+        marks = "".join([" (only where enabled)" if not check.enabled else "", " · `--fix`" if check.fixes else ""])
+        kinds = ", ".join(_KINDS[kind] for kind in check.kinds)
+        lines.append(f"| [{check.id}]({check.id}.md) | {check.severity} | {kinds} | {_title(check)}{marks} |")
+    return {**found, "README.md": "\n".join(lines) + "\n"}
+
+
+NOTE = "<!-- Made by `vitals build`. Change scripts/vitals/lint/ instead, then build again. -->\n"
+
+
+def _title(check: Check) -> str:
+    return check.title.rstrip(".").replace("|", "\\|")
+
+
+def _page(check: Check) -> str:
+    notes = [check.severity, "judges " + " and ".join(_KINDS[kind] for kind in check.kinds)]
+    notes += [] if check.enabled else ["runs only where the configuration enables it"]
+    notes += ["`--fix` mends some"] if check.fixes else []
+    parts = [NOTE, f"# {check.id}\n", f"{_title(check)}.\n", " · ".join(notes) + "\n", check.why.strip() + "\n"]
+    for title, text in (("Bad", check.bad), ("Good", check.good)):
+        if text.strip():
+            parts.append(f"{title}:\n\n```yaml\n{text.strip()}\n```\n")
+    parts.append(f'To let one pass: `# vitals: disable={check.id} reason="…"` '
+                 "([more](../linting.md#letting-one-pass)).")
+    return "\n".join(parts) + "\n"
+
+
 _KINDS = {"rules": "rules", "dashboard": "dashboards", "tests": "tests"}
 
 
