@@ -12,6 +12,7 @@ from vitals.lint.model import Finding, Place, Severity, Source, Text
 from vitals.lint.suppressions import Suppression
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
+LONGEST = 600  # of a message
 WIDTH = 118  # of an expression's line; a longer one is cut around what matters
 
 
@@ -44,19 +45,19 @@ def text(report: Report, colour: bool = False) -> str:
     lines = []
     for problem in report.unreadable:
         lines.append(f"{paint('bold', _where(problem.place))}: {paint('error', 'unreadable')}: "
-                     f"{printable(problem.problem)}")
+                     f"{_short(problem.problem)}")
     if report.unreadable and report.findings:
         lines.append("")
     for finding in report.findings:
         lines.append(f"{paint('bold', _where(finding.place))}: {paint(finding.severity, finding.severity)}: "
-                     f"{printable(finding.subject)}: {printable(finding.message)} {paint('dim', f'[{finding.check}]')}")
+                     f"{_short(finding.subject)}: {_short(finding.message)} {paint('dim', f'[{finding.check}]')}")
         lines += [f"    {expr}\n    {paint('mark', mark)}" if mark else f"    {expr}"
                   for expr, mark in excerpt(finding.text, finding.span)]
         if finding.fix:
-            lines.append(f"  {paint('dim', 'fix:')} {printable(finding.fix)}")
+            lines.append(f"  {paint('dim', 'fix:')} {_short(finding.fix)}")
         lines.append("")
     for place, what in report.skipped:
-        lines.append(f"{_where(place)}: not analysed: {printable(what)}")
+        lines.append(f"{_where(place)}: not analysed: {_short(what)}")
     return "\n".join([*lines, summary(report)]) + "\n"
 
 
@@ -116,6 +117,11 @@ def printable(words: str) -> str:
         return words
     return "".join(c if c.isprintable() else " " if c in "\t\n" else f"\\x{ord(c):02x}" if ord(c) < 256 else
                    f"\\u{ord(c):04x}" for c in words)
+
+
+def _short(words: str) -> str:
+    """What an input makes too long to read is cut in its middle."""
+    return printable(words if len(words) <= LONGEST else f"{words[:LONGEST - 100]} … {words[-90:]}")
 
 
 def _width(words: str) -> int:
