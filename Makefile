@@ -4,7 +4,7 @@ SHELL := /bin/bash
 VITALS := .venv/bin/vitals
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help preflight up down status logs reload rotate-secrets clean backup restore demo-fault doctor images-offline build check test compat mutation bench lock ready
+.PHONY: help preflight up down status logs reload rotate-secrets clean backup restore upgrade demo-fault doctor images-offline build check test compat mutation bench lock ready
 
 help: ## list the verbs
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "%-18s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ backup: ready ## what the stack has gathered, as one file; TO=folder SECRETS=1 D
 restore: ready ## put a backup into a stopped stack and start it: FROM=file OVERWRITE=1 SETTINGS=1
 	@$(VITALS) restore "$(or $(FROM),$(error which backup? make restore FROM=file))" \
 		$(if $(OVERWRITE),--overwrite) $(if $(SETTINGS),--settings)
+
+upgrade: ready ## newer versions: a backup first, then service by service, and how to go back
+	@$(VITALS) upgrade
 
 demo-fault: ready ## make a demo app misbehave: FAULT=llm-outage JOB=artisan-hub MINUTES=10
 	@$(VITALS) demo fault "$(or $(FAULT),llm-outage)" --job "$(or $(JOB),artisan-hub)" --minutes "$(or $(MINUTES),10)"

@@ -214,6 +214,17 @@ def restore(config: Path | None, engine: str | None, archive: Path, overwrite: b
     backup.restore(settings.load(config), _engine(config, engine), archive, overwrite, with_settings)
 
 
+@cli.command()
+@engine_option
+@click.option("--no-backup", is_flag=True, help="Without a backup before.")
+@click.pass_obj
+def upgrade(config: Path | None, engine: str | None, no_backup: bool) -> None:
+    """Bring a running stack to the pinned (compose) or the mirror's newest (native) versions."""
+    from vitals import settings, upgrade
+
+    upgrade.upgrade(settings.load(config), _engine(config, engine), not no_backup)
+
+
 @cli.group()
 def images() -> None:
     """The compose engine's images where no registry is reachable."""

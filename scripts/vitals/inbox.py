@@ -6,6 +6,8 @@ import argparse
 import html
 import json
 import re
+import signal
+import sys
 import threading
 import time
 from datetime import UTC, datetime
@@ -231,6 +233,7 @@ def main() -> None:
     parser.add_argument("--docs", type=Path, required=True, help="the folder of alerts.md")
     args = parser.parse_args()
     host, _, port = args.listen.rpartition(":")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the first process of a container ignores it otherwise
     Handler.store, Handler.docs = Store(args.dir), args.docs
     with ThreadingHTTPServer((host, int(port)), Handler) as server:
         server.serve_forever()

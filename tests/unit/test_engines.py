@@ -514,6 +514,6 @@ def test_an_old_python_is_told_so_by_make(bare: Path) -> None:
 
 def test_make_alone_lists_every_verb() -> None:
     done = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True)
-    for verb in ("up", "down", "status", "logs", "reload", "backup", "restore", "demo-fault", "clean", "build",
+    for verb in ("up", "down", "status", "logs", "reload", "backup", "restore", "upgrade", "demo-fault", "clean", "build",
                  "check", "test", "doctor", "lock"):
         assert re.search(rf"make {verb}\s+\S", done.stdout), verb

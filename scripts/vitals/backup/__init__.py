@@ -11,7 +11,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -146,8 +146,9 @@ def restore(settings: Settings, engine: Engine, source: Path, overwrite: bool = 
     with tempfile.TemporaryDirectory(dir=settings.state / engine.name, prefix=".restore-") as folder:
         staged = Path(folder)
         archive.extract(source, staged, [*parts, SETTINGS, SECRETS])
+        _secrets_in_place(settings, staged / SECRETS)
         try:
-            with found.replaced(staged, parts), _secrets_in_place(settings, staged / SECRETS):
+            with found.replaced(staged, parts):
                 engine.up()
                 found.load(staged)
         except VitalsError as err:
@@ -156,26 +157,17 @@ def restore(settings: Settings, engine: Engine, source: Path, overwrite: bool = 
     print(f"restored from {source}")
 
 
-@contextmanager
-def _secrets_in_place(settings: Settings, staged: Path) -> Iterator[None]:
+def _secrets_in_place(settings: Settings, staged: Path) -> None:
     """A new stack takes the backup's passwords; one that has its own keeps them: its databases know no others."""
     place = secrets.folder(settings)
     if not staged.is_dir():
-        yield
         return
     if any(place.glob("[!.]*")):
         print(f"passwords: those in {place} stay, because this stack's databases know them")
-        yield
         return
     secrets.private(place)
-    try:
-        for file in staged.iterdir():
-            secrets.write(place / file.name, file.read_text())
-        yield
-    except BaseException:
-        for file in staged.iterdir():
-            (place / file.name).unlink(missing_ok=True)
-        raise
+    for file in staged.iterdir():
+        secrets.write(place / file.name, file.read_text())
 
 
 def _settings_in_place(settings: Settings, staged: Path, wanted: bool) -> None:

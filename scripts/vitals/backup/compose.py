@@ -65,16 +65,19 @@ DONE = "rm -rf .replaced .restore\n"
 class ComposeData:
     def __init__(self, compose: Compose) -> None:
         self.compose = compose
-        self.volumes = {**VOLUMES, **(DEMO_VOLUMES if compose.settings.demo else {})}
+        compose.settle()
+        services = compose._rendered()
+        self.volumes = {part: volume for part, volume in {**VOLUMES, **DEMO_VOLUMES}.items() if part in services}
 
     def versions(self) -> dict[str, str]:
         images = {name: service["image"] for name, service in self.compose._rendered().items()}
         images |= {entry["Service"]: entry["Image"] for entry in self.compose._containers()}
-        found = {part: ".".join(map(str, archive.version(image))) for part, image in images.items()}
-        return {part: found[part] for part in (*VOLUMES, *DEMO_VOLUMES, "postgres") if found.get(part)}
+        readers = ("prometheus", "alertmanager", "grafana", "redis", "postgres")
+        found = {part: ".".join(map(str, archive.version(images[part]))) for part in readers if part in images}
+        return {part: version for part, version in found.items() if version}
 
     def takes(self) -> tuple[str, ...]:
-        return (*self.volumes, *(["postgres"] if self.compose.settings.demo else ()))
+        return (*self.volumes, *(["postgres"] if "postgres" in self.compose._rendered() else ()))
 
     def present(self) -> list[str]:
         listed = _docker("volume", "ls", "--quiet", "--filter",
@@ -216,6 +219,8 @@ class ComposeData:
             self._in_postgres(["pg_dump", "--username=postgres", "--format=custom", "demo"], stdout=out.fileno())
 
     def load(self, staged: Path) -> None:
+        if (staged / "grafana").exists():
+            self.compose.tell("grafana")  # its data remember the admin's password of then
         dump = staged / "postgres" / "demo.dump"
         if dump.exists():
             with dump.open("rb") as source:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -181,10 +182,56 @@ class Compose:
         except KeyboardInterrupt:
             print()
 
+    def settle(self) -> None:
+        """Decides which services and which images are this stack's."""
+        secrets.private(self.home)
+        self._settle_extras()
+        self._settle_images()
+
     def prepare(self) -> None:
         """The files that containers have mounted: without them none can be created."""
         self._secrets()
         self._install()
+
+    def tell(self, service: str) -> None:
+        """Makes this stack's secrets known to a service whose data remember others."""
+        words = secrets.ensure(self.settings)
+        for holder in self._holders():
+            if holder.service == service:
+                holder.tell(words)
+
+    def images_running(self) -> dict[str, str]:
+        """Service → the image that it runs."""
+        return {entry["Service"]: entry["Image"] for entry in self._containers() if entry["State"] == "running"}
+
+    def images_wanted(self) -> dict[str, str]:
+        """Service → the image that it should run."""
+        return {name: service["image"] for name, service in self._rendered().items()}
+
+    def renew(self) -> None:
+        """Starts anew what has changed, one service after the other, each when those it builds on are well.
+
+        Raises VitalsError at the first that is not; what comes after it goes on as it was.
+        """
+        with processes.alone(self.home):
+            self._secrets()
+            self._install()
+            self._stamp()
+            self._fetch()
+            services = self._rendered()
+            if built := [name for name, service in services.items() if "build" in service and not self.lookalikes]:
+                self._compose("build", *built, quiet=False)
+            order = TopologicalSorter({name: service.get("depends_on", {}) for name, service in services.items()})
+            for name in order.static_order():
+                if name not in self._long_running():
+                    continue
+                print(f"  {name}", flush=True)
+                try:
+                    self._compose("up", "--detach", "--no-deps", "--wait", "--wait-timeout", str(WAIT_SECONDS), name,
+                                  more=[self.stamps])
+                except VitalsError as err:
+                    raise VitalsError(f"{name} is not well: {err}\n{self._culprits()}".strip()) from err
+            self._start()
 
     # --- for the choice of engine
 

@@ -207,10 +207,14 @@ class Native:
     def supervised(self) -> bool:
         return self.supervisor.running()
 
+    def groups(self) -> list[str]:
+        """The groups of packages that this stack needs."""
+        return [*GROUPS, *(("logs",) if self.settings.log_reader else ()),
+                *(DEMO_GROUPS if self.settings.demo else ())]
+
     def programs(self) -> dict[str, Path]:
         """The programs of this stack, fetched where they are not in the cache."""
-        return parts.programs(self.settings, [*GROUPS, *(("logs",) if self.settings.log_reader else ()),
-                                              *(DEMO_GROUPS if self.settings.demo else ())])
+        return parts.programs(self.settings, self.groups())
 
     def start(self, names: Sequence[str]) -> None:
         """Starts these parts of a running stack; returns when they are ready."""

@@ -81,6 +81,7 @@ TOOLS = {"promtool": (3, 0), "amtool": (0, 27), "docker-compose": (2, 24)}
 LAYOUT = "2"
 NEEDED_BYTES = 900 * 2**20
 FRESH_SECONDS = 6 * 3600  # for so long a suite's index is not asked for again
+JUST_NOW_SECONDS = 60  # the same, when somebody asks for what is new
 KEYRINGS = [Path(f"/usr/share/keyrings/debian-archive-keyring.{kind}") for kind in ("gpg", "pgp")]
 _STABLE_NAMES = ("stable", "oldstable", "testing", "unstable", "sid")
 
@@ -146,6 +147,54 @@ def versions(settings: Settings) -> dict[str, str]:
         if file.exists():
             found |= {k: v for k, v in json.loads(file.read_text()).items() if k in GROUPS[name].packages}
     return found
+
+
+def changes(settings: Settings, name: str) -> dict[str, tuple[str, str]]:
+    """The packages of a group that the mirror has in another version: package → (version here, version there).
+
+    Empty for a group that is not in the cache. Raises VitalsError when the mirror does not answer.
+    """
+    file = where(settings, name) / "parts.json"
+    if not file.exists():
+        return {}
+    here, found = json.loads(file.read_text()), GROUPS[name]
+    with _cached(settings.cache, found.suite):
+        config = _private_root(settings.cache / f"apt-{found.suite}", found.suite)
+        stamp = config.with_name("updated")
+        if not stamp.exists() or time.time() - stamp.stat().st_mtime > JUST_NOW_SECONDS:
+            _apt(config, settings.cache, "update")
+            stamp.touch()
+        listed = _apt(config, settings.cache, "download", "--print-uris", *found.packages)
+    there = {package: version.replace("%3a", ":") for package, version in re.findall(r"' ([^_\s]+)_([^_\s]+)_", listed)}
+    return {package: (here.get(package, ""), version) for package, version in there.items()
+            if here.get(package) != version}
+
+
+def fetch_anew(settings: Settings, name: str) -> None:
+    """Unpacks what the mirror has of a group now, beside what is in use; ``swap`` takes it into use."""
+    found, new = GROUPS[name], _beside(settings, name)
+    with _cached(settings.cache, found.suite):
+        shutil.rmtree(new, ignore_errors=True)
+        _fetch(settings.cache, list(found.packages), found.suite, new)
+
+
+def swap(settings: Settings, name: str) -> None:
+    """What lies beside a group's folder takes its place, and the other way round: done twice, all is as before."""
+    used, beside = where(settings, name), _beside(settings, name)
+    between = used.with_name(used.name + ".swap")
+    used.rename(between)
+    beside.rename(used)
+    between.rename(beside)
+
+
+def forget(settings: Settings, name: str) -> None:
+    """Removes what lies beside a group's folder."""
+    shutil.rmtree(_beside(settings, name), ignore_errors=True)
+
+
+def _beside(settings: Settings, name: str) -> Path:
+    used = where(settings, name)
+    return used.with_name(used.name + ".beside")
 
 
 def fetch(settings: Settings, packages: Sequence[str], suite: str) -> Path:
@@ -335,7 +384,7 @@ def _sources(etc: Path) -> Iterator[Source]:
                                  fields.get("Signed-By", ""))
 
 
-def _apt(config: Path, folder: Path, *arguments: str) -> None:
+def _apt(config: Path, folder: Path, *arguments: str) -> str:
     done = subprocess.run(["apt-get", "-q", *arguments], cwd=folder, capture_output=True, text=True,
                           env={**os.environ, "APT_CONFIG": str(config), "LC_ALL": "C"})
     said = (done.stdout + done.stderr).splitlines()
@@ -346,6 +395,7 @@ def _apt(config: Path, folder: Path, *arguments: str) -> None:
             raise OSError(errno.ENOSPC, "no room")
         raise VitalsError(f"apt-get {arguments[0]} failed: {(wrong or ['no reason given'])[-1]}\n"
                           "Is the network there? The parts are fetched once, on the first start.")
+    return done.stdout
 
 
 def _output(*command: str) -> str:
