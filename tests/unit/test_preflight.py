@@ -110,17 +110,19 @@ def test_a_state_folder_of_another_user_is_found(configured: Configured, monkeyp
     assert finding.level == "error" and f"belongs to user {me}" in finding.what and "chown" in finding.fix
 
 
-@pytest.mark.parametrize(("spoil", "what"), [
-    (lambda file: file.write_text("\n"), "is empty"), (lambda file: file.unlink(), "is missing")])
-def test_a_lost_secret_that_data_remember_is_found(configured: Configured, spoil: Callable[[Path], Any], what: str) -> None:
+def test_an_empty_secret_is_found_and_a_lost_one_that_data_remember(configured: Configured) -> None:
     loaded = configured()
+    folder = secrets.folder(loaded)
     secrets.ensure(loaded)
     assert list(preflight.lost(loaded, ["grafana-admin"])) == []
-    spoil(secrets.folder(loaded) / "grafana-admin")
-    spoil(secrets.folder(loaded) / "redis")  # Redis is told at each start: a new one will do
-    [finding] = preflight.lost(loaded, ["grafana-admin"])
-    assert finding.level == "error" and f"grafana-admin {what}" in finding.what and "make rotate-secrets" in finding.fix
-    assert secrets.ensure(loaded)["redis"].strip(), "an empty secret is made anew"
+    (folder / "redis").unlink()  # it is told at each start: a new one will do
+    assert list(preflight.lost(loaded, ["grafana-admin"])) == []
+    (folder / "grafana-admin").unlink()
+    (folder / "postgres").write_text("\n")
+    findings = list(preflight.lost(loaded, ["grafana-admin"]))
+    assert all(f.level == "error" and "make rotate-secrets" in f.fix for f in findings)
+    assert [f"{folder / 'grafana-admin'} is missing" in findings[0].what, f"{folder / 'postgres'} is empty" in findings[1].what] == [True, True]
+    assert all(word.strip() for word in secrets.ensure(loaded).values()), "an empty secret is made anew by a rotation"
 
 
 def test_files_that_containers_cannot_read_are_found(configured: Configured, tmp_path: Path) -> None:

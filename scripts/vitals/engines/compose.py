@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -36,7 +37,7 @@ from vitals.engines import (
 from vitals.errors import VitalsError
 from vitals.settings import EXTRAS, ROOT, Settings
 
-WAIT_SECONDS = 300  # for every healthcheck, images already there
+WAIT_SECONDS, LOGS_WAIT_SECONDS = 300, 600  # for every healthcheck, images already there
 TARGETS_SECONDS = 90
 SETTLE_SECONDS = 5  # in which nothing may restart
 RESTARTS = 3  # of a container while it starts
@@ -264,10 +265,11 @@ class Compose:
         self._secrets()
         changed = self._install()
         self._stamp()
+        patience = LOGS_WAIT_SECONDS if self.settings.logs else WAIT_SECONDS
         try:
             self._fetch()
             print("starting containers ...", flush=True)
-            self._compose("up", "--detach", "--remove-orphans", "--wait", "--wait-timeout", str(WAIT_SECONDS),
+            self._compose("up", "--detach", "--remove-orphans", "--wait", "--wait-timeout", str(patience),
                           *(services or (self._services() if self.lookalikes else ())), quiet=False,
                           more=[self.stamps])
             self._settle(before)
@@ -369,6 +371,10 @@ class Compose:
             raise VitalsError(f"Docker answers, but {reason}\n  is the network there, and its proxy known to Docker's "
                               "daemon? `make images-offline` makes look-alikes from Debian packages; ENGINE=native "
                               "needs no images; the names are in compose/versions.env")
+        if self.lookalikes and self.asked_images != "offline":
+            with suppress(VitalsError):  # those of changed sources are made anew; without a mirror, the old ones serve
+                self.lookalikes |= {name: tag for name, tag in offline.build(self.settings).items()
+                                    if self.lookalikes.get(name, "").startswith(f"{offline.REPOSITORY}/")}
         offline.keep(self.home / "offline.env", self.lookalikes)
         if self.lookalikes:
             without = self._without()
@@ -584,6 +590,8 @@ class Compose:
     def _greet(self, seconds: float) -> None:
         p = self.settings.ports
         demo = f"\n  Demo apps      http://127.0.0.1:{p['demo']}" if self.settings.demo else ""
+        kibana = (f"\n  Kibana         http://127.0.0.1:{p['kibana']}        elastic, password in "
+                  f"{secrets.folder(self.settings)}/elastic" if self.settings.logs else "")
         grafana = "" if "grafana" in self._without() else (
             f"\n  Grafana        http://127.0.0.1:{p['grafana']}        admin, password in "
             f"{secrets.folder(self.settings)}/grafana-admin")
@@ -591,7 +599,7 @@ class Compose:
 up in {seconds:.0f} s{grafana}
   Notifications  http://127.0.0.1:{p['inbox']}        what fires now, and what was told
   Prometheus     http://127.0.0.1:{p['prometheus']}
-  Alertmanager   http://127.0.0.1:{p['alertmanager']}{demo}
+  Alertmanager   http://127.0.0.1:{p['alertmanager']}{kibana}{demo}
 
 try next:  make status
            make demo-fault FAULT=llm-outage JOB=artisan-hub MINUTES=10

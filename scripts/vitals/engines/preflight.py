@@ -234,14 +234,13 @@ def files(settings: Settings) -> Iterator[Finding]:
 
 
 def lost(settings: Settings, held: Iterable[str]) -> Iterator[Finding]:
-    """Secrets that are missing or empty while the data of a service know them (``held``)."""
+    """Secrets that are empty, or missing while the data of a service know them (``held``)."""
     known = set(held)
     for name in secrets.missing(settings):
-        file = secrets.folder(settings) / name
-        if name in known:
-            state = "empty" if file.exists() else "missing"
-            yield Finding("error", f"the secret {file} is {state}, and there are data that know it "
-                          f"({secrets.SECRETS[name].whose})",
+        file, whose = secrets.folder(settings) / name, secrets.SECRETS[name].whose
+        if file.exists() or name in known:
+            state = "empty" if file.exists() else "missing, and there are data that know it"
+            yield Finding("error", f"the secret {file} is {state} ({whose})",
                           "put it back, or give everything new secrets: make rotate-secrets")
 
 
