@@ -4,7 +4,7 @@ SHELL := /bin/bash
 VITALS := .venv/bin/vitals
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help preflight up down status logs reload rotate-secrets clean backup restore upgrade demo-fault doctor images-offline build check test compat mutation bench lock ready
+.PHONY: help preflight up down status logs reload rotate-secrets clean backup restore upgrade demo-fault doctor images-offline build check test test-elk compat mutation bench lock ready
 
 help: ## list the verbs
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "%-18s %s\n", $$1, $$2}'
@@ -66,8 +66,11 @@ check: ready ## check generated files, rules, routes, parity, types and style (s
 
 test: ready ## everything: the checks, unit tests, rule tests, and a running stack of its own
 	@$(VITALS) check
-	@$(PYTEST) -q -n 2 tests/unit tests/lint tests/rules
+	@$(PYTEST) -q -n 2 tests/unit tests/lint tests/elk tests/rules
 	@$(PYTEST) -q tests/stack
+
+test-elk: ready ## optional: the log pipeline in JRuby (needs java) and in Logstash itself (needs its image)
+	@ELK_JRUBY=1 $(PYTEST) -q -rs tests/elk
 
 compat: ready ## optional: the rules in Prometheus 2.53 and VictoriaMetrics' vmalert-tool
 	@COMPAT=1 $(PYTEST) -q -n 2 tests/compat

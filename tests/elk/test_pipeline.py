@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,11 @@ Strings.yaml_implicit_resolvers = {
 CASES = yaml.load((HERE / "cases.yaml").read_text(), Strings)  # noqa: S506 (a SafeLoader)
 
 
-@pytest.fixture(scope="module")
-def through(tmp_path_factory):
+@pytest.fixture(scope="module", params=ruby.ENGINES)
+def through(request, tmp_path_factory):
     """Sends events through the filter: a list of (line or bytes, from, fields, arrival) → each one's documents."""
+    if request.param == "jruby" and not shutil.which("java"):
+        pytest.skip("JRuby needs a java on PATH")
     key = tmp_path_factory.mktemp("elk") / "logs-hash-key"
     key.write_text(KEY)
 
@@ -41,7 +44,7 @@ def through(tmp_path_factory):
             {"fields": {"message": {"~": base64.b64encode(line).decode()} if isinstance(line, bytes) else line,
                         "@timestamp": at, **fields}, "metadata": {"from": source}}
             for line, source, fields, at in events]}
-        return json.loads(ruby.run(settings_module.load(), HERE / "fake_logstash.rb", json.dumps(job)))
+        return json.loads(ruby.run(settings_module.load(), HERE / "fake_logstash.rb", json.dumps(job), request.param))
 
     return send
 
@@ -167,3 +170,18 @@ def test_a_missing_or_short_hash_key_stops_the_pipeline_at_its_start(tmp_path):
         job = {"script": str(SCRIPT), "params": {"hash_key_file": str(key)}, "events": []}
         with pytest.raises(AssertionError, match="hash key is too short" if text else "No such file"):
             ruby.run(settings_module.load(), HERE / "fake_logstash.rb", json.dumps(job))
+
+
+def test_what_elasticsearch_refused_becomes_text_that_it_cannot_refuse():
+    """rejected.rb, with an entry as the dead_letter_queue input documents it."""
+    job = {"script": str(SCRIPT.with_name("rejected.rb")), "params": {}, "events": [{
+        "fields": {"message": "m", "@timestamp": "2026-11-21T10:30:45Z", "service": {"name": "shop"}, "app": {"a": {"b": [1]}}, "event": {"kind": "event"}},
+        "metadata": {"dead_letter_queue": {"reason": "Could not index event. " + "x" * 9000, "plugin_id": "logs",
+                                           "plugin_type": "elasticsearch", "entry_time": "2026-11-21T10:31:00.000Z"}}}]}
+    [[document]] = json.loads(ruby.run(settings_module.load(), HERE / "fake_logstash.rb", json.dumps(job)))
+    assert document["@timestamp"] == "2026-11-21T10:31:00.000Z"
+    assert document["message"].startswith("Could not index event.") and len(document["message"]) == 4000
+    original = json.loads(document["event"]["original"])
+    assert original["app"] == {"a": {"b": [1]}} and original["@timestamp"] == "2026-11-21T10:30:45.000Z"
+    assert document["event"]["kind"] == "pipeline_error" and document["service"] == {"name": "shop"}
+    assert document["vitals"] == {"rejected_by": "logs"} and "app" not in document
