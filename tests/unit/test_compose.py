@@ -233,6 +233,11 @@ def test_a_healthchecks_program_is_in_the_image(whole: Stack) -> None:
         assert service["healthcheck"]["timeout"] and service["healthcheck"]["retries"]
 
 
+def test_no_healthcheck_is_disabled(whole: Stack) -> None:
+    """Compose's --wait takes a disabled one for a failure; one that is not there it does not miss."""
+    assert [name for name, service in whole.services.items() if service.get("healthcheck", {}).get("disable")] == []
+
+
 def test_everything_declared_is_used(whole: Stack) -> None:
     used: dict[str, set[str]] = {"networks": set(), "volumes": set(), "secrets": set(), "configs": set()}
     for service in whole.services.values():
