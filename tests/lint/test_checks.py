@@ -143,7 +143,7 @@ RIGHT = {
     "halves": 'sum(rate(x_bucket{le="0.5"}[5m])) > 1',
     "infinity": 'sum(rate(x_bucket{le="+Inf"}[5m])) > 1',
     "a label of one's own": 'x{le="1"} > 1',
-    "old names made from new": "rate(node_cpu[5m]) > 1 or rate(node_cpu_seconds_total[5m]) > 1",
+    "old names made from new": "rate(node_cpu[5m]) > 0.9 or rate(node_cpu_seconds_total[5m]) > 0.9",
     "slashes and dots": 'up{instance="host.example.org:9100", path="/a/b-c_d"} == 0',
     "starting over as one": "increase(sum by (job, instance) (x_total)[5m:1m]) > 1",
     "total minus share": "a - b / c > 5",
