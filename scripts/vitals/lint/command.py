@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from dataclasses import dataclass
@@ -98,6 +99,7 @@ def lint(list_: bool, explain: str | None, **given: object) -> None:
 
 
 def _lint(request: Request) -> int:
+    gc.set_threshold(20_000, 20, 20)  # what is read stays: to look through it again and again frees nothing
     from vitals.lint import catalogues, config, sources
 
     if request.fix and request.diff:
