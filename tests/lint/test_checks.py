@@ -93,6 +93,7 @@ FOUND = {
         'sum(rate(x_bucket{le=~"0.5|1"}[5m])) / sum(rate(x_count[5m])) < 0.9', "le-literal"),
     "millions": ('sum(rate(x_bytes_bucket{le="1000000"}[5m])) > 1', "le-literal"),
     "sums": ("sum(cilium_endpoint_state{state='invalid'}) by (pod)", "no-condition"),
+    "grouped by a lost label": ("sum by (pod_name) (rate(container_memory_working_set_bytes[5m])) > 1", "lost-label"),
     "an arm of or": ("rate(x_total[5m]) or y > 5", "no-condition"),
 }
 
@@ -180,6 +181,7 @@ TEXTS = {
     "no decimals": ("a / b > 0.9", '{{ printf "%.0f" $value }} errors', {"ratio-as-percent"}),
     "bytes": ("predict_linear(x_bytes[1h], 3600) < 1", "{{ $value | humanize }}% left", {"ratio-as-percent"}),
     "of 1": ("a / b * 100 > 90", "{{ $value | humanizePercentage }}", {"percent-humanized"}),
+    "in percent by name": ("x_percent > 90", "{{ $value | humanizePercentage }}", {"percent-humanized"}),
     "a word": ("x > 1", '{{ printf "%s" $labels.instance }}', set()),
     "a number as a word": ("x > 1", '{{ printf "%s" $value }}', {"template-printf"}),
     "milliseconds": ("rate(x_seconds_sum[5m]) / rate(x_seconds_count[5m]) > 500", "above 500ms", {"limit-in-words"}),

@@ -72,6 +72,17 @@ def lost_label(subject: Subject, context: Context) -> Iterator[Said]:
             if new is not None:
                 yield Said(f"{selector.name} no longer has the label `{m.name}`",
                            f"use `{new}`" if new else "there is nothing in its place", (m.start, m.end))
+    for node in subject.expression.aggregates:
+        inner = node.expr
+        while isinstance(inner, Call) and len(inner.args) == 1 or isinstance(inner, Aggregate) and not inner.mode:
+            inner = inner.args[0] if isinstance(inner, Call) else inner.expr
+        if node.mode != "by" or not isinstance(inner, Selector) or not inner.name or _alternative(inner):
+            continue
+        for label in node.by:
+            new = context.catalogue.lost_label(inner.name, label)
+            if new is not None and inner.matcher(label) is None:
+                yield Said(f"{inner.name} no longer has the label `{label}`: all of it becomes one series",
+                           f"use `{new}`" if new else "leave it out", node.span)
 
 
 @check(

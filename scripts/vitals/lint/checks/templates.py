@@ -458,6 +458,8 @@ def percent_humanized(subject: Subject, context: Context) -> Iterator[Said]:
     limits = _limits(subject.expression.root)
     if not nodes or not all(_is_percent(node) for node in nodes) or limits and max(limits) <= 1:
         return
+    if not limits and not all(isinstance(node, Binary) for node in nodes):
+        return  # a name alone is not enough
     for text in texts:
         for action in actions(text.value):
             if not action.inside and re.fullmatch(r"(?:\$value|\.Value)\s*\|\s*humanizePercentage|"
@@ -467,9 +469,11 @@ def percent_humanized(subject: Subject, context: Context) -> Iterator[Said]:
 
 
 def _is_percent(node: Node) -> bool:
-    """``x * 100``, ``100 - y * 100``."""
+    """``x * 100``, ``100 - y * 100``, ``x_percent``."""
     while isinstance(node, Aggregate) or isinstance(node, Call) and len(node.args) == 1:
         node = node.expr if isinstance(node, Aggregate) else node.args[0]
+    if isinstance(node, Selector):
+        return bool(node.name) and (node.name or "").endswith(("_percent", "_percentage"))
     if not isinstance(node, Binary):
         return False
     if node.op == "-" and isinstance(node.left, Number) and node.left.value == 100:
