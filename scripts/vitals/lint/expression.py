@@ -249,7 +249,7 @@ def parse(text: str, variables: bool = False) -> Expression:
 
 def seconds(duration: str) -> float:
     """``1h30m`` → 5400."""
-    return sum(int(number) * _SECONDS[unit] for number, unit in _PARTS.findall(duration))
+    return sum(float(number) * _SECONDS[unit] for number, unit in _PARTS.findall(duration))
 
 
 def walk(node: Node) -> Iterator[Node]:
@@ -593,7 +593,9 @@ class _Parser:
 
 def _number(text: str) -> float:
     text = text.replace("_", "")
-    return float(int(text, 16)) if text[:2] in ("0x", "0X") else float(text)
+    if text[:2] not in ("0x", "0X"):
+        return float(text)
+    return float(int(text, 16)) if len(text) < 200 else float("inf")
 
 
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2}|[0-7]{3}|.)", re.S)
