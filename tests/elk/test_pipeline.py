@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import shutil
+import socket
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -185,3 +190,24 @@ def test_what_elasticsearch_refused_becomes_text_that_it_cannot_refuse():
     assert original["app"] == {"a": {"b": [1]}} and original["@timestamp"] == "2026-11-21T10:30:45.000Z"
     assert document["event"]["kind"] == "pipeline_error" and document["service"] == {"name": "shop"}
     assert document["vitals"] == {"rejected_by": "logs"} and "app" not in document
+
+
+def test_the_handler_of_the_docs_sends_what_the_pipeline_understands(through):
+    [block] = re.findall(r"```python\n(.*?)```", (ROOT / "docs/logs.md").read_text(), re.S)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        program = block.replace("5170", str(server.getsockname()[1])) + textwrap.dedent("""
+            logging.warning("stock of %s is low", "shoes")
+            try:
+                {}["x"]
+            except KeyError:
+                logging.exception("no such thing")
+            logging.shutdown()
+            """)
+        subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+        connection, _ = server.accept()
+        with connection, connection.makefile() as stream:
+            lines = stream.read().splitlines()
+    found = [document for [document] in through([(line, "tcp", {}, "2036-11-21T10:31:00Z") for line in lines])]
+    assert [(d["message"], d["log"]["level"], d["service"]["name"]) for d in found] == [
+        ("stock of shoes is low", "warning", "shop"), ("no such thing", "error", "shop")]
+    assert found[1]["error"]["type"] == "KeyError" and not any("tags" in d or "app" in d for d in found)
