@@ -3,7 +3,8 @@
 A line is ``metric type labels… [| finite bucket bounds…]``; ``?`` instead of labels: not known. Labels are those of
 the exporter, not of the target (job, instance). Lines that start with ``@``: ``@prefix node_`` (metrics with it are
 looked up here), ``@closed node_load`` (a metric with it that is not here does not exist), ``@renamed old new…`` (a
-name once exposed, and what to read instead), ``@lost metric label new`` (a label it once had, and its new name).
+name once exposed, and what to read instead), ``@lost metric label new`` (a label it once had, and its new name),
+``@untyped metric…`` (declared a gauge, yet it only rises).
 Files are made by scripts/catalogues.py from the real exporters, or by hand where their head says so.
 """
 
@@ -26,6 +27,9 @@ PREFIXES = {
     "scrape_": "process", "ALERTS": "process", "ALERTS_": "process", "go_": "process", "python_": "process",
     "apiserver_": "kubernetes", "rest_client_": "kubernetes", "kubelet_": "kubernetes", "scheduler_": "kubernetes",
     "coredns_": "kubernetes",
+    **dict.fromkeys(("argocd_", "ceph_", "certmanager_", "DCGM_", "etcd_", "haproxy_", "hikaricp_", "istio_", "jvm_",
+                     "kafka_", "logback_", "mongodb_", "mysql_", "nginx_", "rabbitmq_", "tomcat_", "traefik_", "vault_",
+                     "velero_", "windows_"), "others"),
 }
 _TYPES: dict[str, MetricType] = {"counter": "counter", "gauge": "gauge", "histogram": "histogram", "summary": "summary"}
 _UNITS = ("seconds", "bytes", "ratio", "celsius", "volts", "amperes", "joules", "watts", "hertz", "meters", "percent")
@@ -48,13 +52,14 @@ class Bundle:
     closed: tuple[str, ...] = ()
     renamed: dict[str, str] = field(default_factory=dict)
     lost: dict[tuple[str, str], str] = field(default_factory=dict)
+    untyped: set[str] = field(default_factory=set)
     entries: dict[str, Entry] = field(default_factory=dict)
     head: list[str] = field(default_factory=list)  # the lines that start with @, as written
 
     def metric(self, name: str) -> Metric | None:
         entry = self.entries.get(name)
         if entry:
-            return _metric(name, entry, _TYPES.get(entry.type, "unknown"))
+            return _metric(name, entry, "unknown" if name in self.untyped else _TYPES.get(entry.type, "unknown"))
         for suffix in ("_bucket", "_sum", "_count"):
             base = self.entries.get(name.removesuffix(suffix)) if name.endswith(suffix) else None
             if base and (base.type == "histogram" or base.type == "summary" and suffix != "_bucket"):
@@ -137,6 +142,8 @@ def _head(bundle: Bundle, words: list[str]) -> None:
     match words:
         case ["@closed", *prefixes]:
             bundle.closed += tuple(prefixes)
+        case ["@untyped", *metrics]:
+            bundle.untyped |= set(metrics)
         case ["@renamed", old, *new]:
             bundle.renamed[old] = " ".join(new)
         case ["@lost", metric, label, *new]:

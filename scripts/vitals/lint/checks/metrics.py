@@ -39,7 +39,7 @@ def renamed_metric(subject: Subject, context: Context) -> Iterator[Said]:
                    (selector.start, end), edits=(Edit(selector.start, end, new),) if plain else ())
 
 
-_TIME = re.compile(r"time|_lsn\b|_offset|_generation$|_revision$|_segment_current$")
+_TIME = re.compile(r"time|_up$|_lsn\b|_offset|_generation$|_revision$|_segment_current$")
 
 
 def _alternative(node: Node) -> bool:
@@ -152,7 +152,7 @@ def rate_of_gauge(subject: Subject, context: Context) -> Iterator[Said]:
     for call in subject.expression.calls:
         if call.func in RATES and isinstance(call.args[0], Selector) and call.args[0].name:
             known = context.catalogue.metric(call.args[0].name)
-            # A time that only rises can be told by its rate whether it still does.
+            # Whether a time still rises, its rate tells; of what is 0 or 1, it counts how often it rose.
             if known and known.type == "gauge" and not _TIME.search(known.name):
                 yield Said(f"{known.name} is a gauge, {call.func}() is for counters",
                            "use delta()" if call.func == "increase" else "use deriv()", call.span)
