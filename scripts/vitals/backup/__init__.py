@@ -109,7 +109,8 @@ def _own_files(settings: Settings, with_secrets: bool) -> Iterator[tuple[Path, P
     if with_secrets:
         tokens = [config.parent / app.bearer_token_file.expanduser() for app in settings.apps if app.bearer_token_file]
         own += [file for file in (*notify.secret_files(settings), *tokens) if file.is_file()]
-        yield from ((file, Path(SECRETS, file.name)) for file in sorted(secrets.folder(settings).glob("[!.]*")))
+        passwords = [file for file in sorted(secrets.folder(settings).glob("[!.]*")) if file.is_file()]
+        yield from ((file, Path(SECRETS, file.name)) for file in passwords)
     for file in dict.fromkeys(own):
         if file.absolute().is_relative_to(config.parent):
             yield file, Path(SETTINGS, "beside", file.absolute().relative_to(config.parent))
