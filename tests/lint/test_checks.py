@@ -247,6 +247,7 @@ PANELS = {
     "made milliseconds": ("ms", "histogram_quantile(0.9, sum by (le) (rate(x_seconds_bucket[5m]))) * 1e3", "", set()),
     "share": ("percent", "sum(rate(x{a=\"1\"}[5m])) / sum(rate(x[5m]))", "", {"panel-unit"}),
     "percent": ("percent", "100 - avg(rate(node_cpu_seconds_total{mode=\"idle\"}[5m])) * 100", "", set()),
+    "a speed": ("bps", "node_network_speed_bytes * 8", "", set()),
     "uptime": ("s", "time() - process_start_time_seconds", "", set()),
     "megabytes": ("decmbytes", "x_bytes / 1024 / 1024", "", set()),
     "unknown metric": ("bytes", "x / y", "", set()),

@@ -265,6 +265,7 @@ _BASES = {"bytes": Unit("bytes"), "seconds": Unit("seconds"), "ratio": RATIO, "m
           "nanoseconds": Unit("seconds", 0, 1e9), "bits": Unit("bytes", 0, 8)}
 _TIMESTAMP = re.compile(r"(?:timestamp|_time|_created|expiry|not_after|not_before|expiration|last_\w*success\w*|"
                         r"last_\w*completion\w*)(?:_seconds)?$")
+_PER_SECOND = re.compile(r"speed|rate(?:_|$)|per_sec|bandwidth|throughput|bps")  # a rate by itself, of unknown unit
 _KEEP = BETWEEN | {"abs", "ceil", "floor", "round", "clamp", "clamp_min", "clamp_max", "sum_over_time", "increase",
                    "delta", "idelta", "predict_linear", "stddev_over_time", "holt_winters",
                    "double_exponential_smoothing"}
@@ -275,7 +276,7 @@ def unit_of_metric(name: str, catalogue: Catalogue) -> Unit | None:
     known = catalogue.metric(name)
     if known and known.unit:
         return _BASES.get(known.unit)
-    if ":" in name:
+    if ":" in name or _PER_SECOND.search(name):
         return None
     if _TIMESTAMP.search(name):
         return Unit("timestamp")
