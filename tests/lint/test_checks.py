@@ -105,6 +105,11 @@ def test_what_is_found(expr: str, check: str) -> None:
 
 # What looks alike and is right; each was, or could be, a false alarm.
 RIGHT = {
+    "any traffic": "sum by (job) (rate(x_bucket[5m])) > 0",
+    "grouped again": "max by (job) (sum by (job, pod) (x)) > 1",
+    "grouped by what was joined": "sum by (node) (x * on (pod) group_left (node) max by (pod, node) (y)) > 1",
+    "grouped by what was made": "sum by (team) (label_replace(sum by (job) (x), 'team', '$1', 'job', '(.*)')) > 1",
+    "the place grouped again": "count by (cluster, node) (sum by (node, cpu) (x)) > 1",
     "load per core": 'node_load1 / count without (cpu, mode) (node_cpu_seconds_total{mode="idle"}) > 2',
     "state ignored": 'node_md_disks_required - ignoring (state) (node_md_disks{state="active"}) > 0',
     "ratio by name": "(node_nf_conntrack_entries{job='node'} / node_nf_conntrack_entries_limit) > 0.75",

@@ -651,7 +651,7 @@ def _of_selector(node: Selector) -> Labels:
             continue
         if m.op == "=":
             (sure if m.value else never).add(m.name)
-        elif m.op == "!=" and not m.value or m.op == "=~" and not _matches_empty(m.value):
+        elif m.op == "!=" and not m.value or m.op == "=~" and not matches_empty(m.value):
             sure.add(m.name)
     if never & sure:
         never -= sure
@@ -659,7 +659,7 @@ def _of_selector(node: Selector) -> Labels:
 
 
 @lru_cache(maxsize=4096)
-def _matches_empty(pattern: str) -> bool:
+def matches_empty(pattern: str) -> bool:
     """Whether a matcher's expression takes an absent label. What cannot be told counts as yes."""
     if len(pattern) > 1000:
         return True

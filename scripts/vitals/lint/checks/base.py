@@ -108,6 +108,12 @@ class Context:
                 infer(node)
         return expression
 
+    def recorded(self, rule: Rule, name: str | None) -> frozenset[str] | None:
+        """The labels that a series has which a rule of the same file records; None: any, or there is none."""
+        if not name or (rule.place.file, name) not in self._recorded_in:
+            return None
+        return self._of_record(name).only
+
     @cached_property
     def _recorded_in(self) -> frozenset[tuple[str, str]]:
         return frozenset((rule.place.file, name) for name, rules in self.records.items() for rule in rules)

@@ -18,6 +18,7 @@ from vitals.lint.expression import (
     Node,
     Selector,
     Subquery,
+    matches_empty,
     walk,
 )
 from vitals.lint.owned import owned
@@ -192,3 +193,55 @@ def group_label_lost(subject: Subject, context: Context) -> Iterator[Said]:
             yield Said(f"group_{node.group} copies `{label}`, which the other side cannot have, {result}",
                        f"keep `{label}` in the aggregation of that side", one.span)
 
+
+@check(
+    "by-label-lost", "warning", "expression",
+    "An aggregation by a label that was aggregated away before",
+    why="What is gone cannot be grouped by: the label is missing in the result, and all of it becomes one series.",
+    bad="""\
+record: job:requests:rate5m
+expr: sum by (job, code) (sum by (job) (rate(http_requests_total[5m])))
+""",
+    good="""\
+record: job:requests:rate5m
+expr: sum by (job, code) (sum by (job, code, instance) (rate(http_requests_total[5m])))
+""")
+def by_label_lost(subject: Subject, context: Context) -> Iterator[Said]:
+    for node in subject.expression.aggregates:
+        if node.mode != "by" or node.expr.scalar or isinstance(node.expr, Selector):
+            continue
+        for label in node.by:
+            if label not in PLACES and not node.expr.labels.can_have(label):
+                yield Said(f"`{label}` was aggregated away below", f"keep `{label}` there, or leave it out here",
+                           node.span)
+                break
+
+
+@check(
+    "record-label", "error", "expression",
+    "A recorded series is selected by a label that its rule does not leave",
+    why="The recording rule, in the same file, aggregates the label away: the matcher matches nothing.",
+    bad="""\
+- record: job:errors:rate5m
+  expr: sum by (job) (rate(errors_total[5m]))
+- alert: ManyErrors
+  expr: job:errors:rate5m{instance="a:80"} > 1
+""",
+    good="""\
+- record: job:errors:rate5m
+  expr: sum by (job) (rate(errors_total[5m]))
+- alert: ManyErrors
+  expr: job:errors:rate5m{job="a"} > 1
+""")
+def record_label(subject: Subject, context: Context) -> Iterator[Said]:
+    if subject.rule is None:
+        return
+    for selector in subject.expression.selectors:
+        if not selector.matchers or not (known := context.recorded(subject.rule, selector.name)):
+            continue
+        for m in selector.matchers:
+            if m.name in known or m.name in PLACES or m.name == "__name__" or m.variable:
+                continue
+            if m.op == "=" and m.value or m.op == "=~" and not matches_empty(m.value):
+                yield Said(f"{selector.name} is recorded without `{m.name}`: this matches nothing",
+                           f"keep `{m.name}` in the recording rule, or leave the matcher out", (m.start, m.end))
