@@ -84,4 +84,4 @@ def test_every_check_on_expressions_has_what_it_finds_and_what_it_leaves_alone()
 
 
 # These look at a dashboard's variables or at a template's place; tests/lint/test_checks.py has them.
-NEED_MORE_THAN_A_SNIPPET = {"multi-value-equality", "value-in-label"}
+NEED_MORE_THAN_A_SNIPPET = {"multi-value-equality", "value-in-label", "record-label"}

@@ -234,6 +234,11 @@ class Expression:
     def source(self, node: Node) -> str:
         return self.text[node.start:node.end]
 
+    def by_span(self, node: Aggregate, label: str) -> tuple[int, int]:
+        """Where a label stands in an aggregation's ``by`` or ``without``."""
+        found = re.compile(rf"\b{node.mode}\s*\([^)]*?\b({re.escape(label)})\b", re.I).search(self.text, *node.span)
+        return found.span(1) if found else node.span
+
     @property
     def names(self) -> list[str]:
         return [s.name for s in self.selectors if s.name]

@@ -213,7 +213,7 @@ def by_label_lost(subject: Subject, context: Context) -> Iterator[Said]:
         for label in node.by:
             if label not in PLACES and not node.expr.labels.can_have(label):
                 yield Said(f"`{label}` was aggregated away below", f"keep `{label}` there, or leave it out here",
-                           node.span)
+                           subject.expression.by_span(node, label))
                 break
 
 

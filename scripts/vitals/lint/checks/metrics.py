@@ -82,7 +82,7 @@ def lost_label(subject: Subject, context: Context) -> Iterator[Said]:
             new = context.catalogue.lost_label(inner.name, label)
             if new is not None and inner.matcher(label) is None:
                 yield Said(f"{inner.name} no longer has the label `{label}`: all of it becomes one series",
-                           f"use `{new}`" if new else "leave it out", node.span)
+                           f"use `{new}`" if new else "leave it out", subject.expression.by_span(node, label))
 
 
 @check(
