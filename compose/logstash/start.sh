@@ -3,6 +3,8 @@
 set -euo pipefail
 umask 077
 mkdir -p /tmp/pipeline
+# Its reader may begin before its writer, and does not wait for the folder.
+mkdir -p /usr/share/logstash/data/dead_letter_queue/main
 password=$(</run/secrets/logstash-writer)
 for file in /usr/share/logstash/vitals/*.conf; do
   text=$(<"$file")

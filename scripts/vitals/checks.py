@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from vitals import alerts, parity, render
+from vitals import alerts, parity, render, runbooks
 from vitals.errors import VitalsError
 from vitals.settings import Settings, load_profiles
 
@@ -30,7 +30,7 @@ def run(settings: Settings) -> Iterator[Result]:
     rules = sorted((settings.root / "prometheus" / "rules").glob("*.yml"))
     checks: list[tuple[str, Callable[[], str]]] = [
         ("generated files are fresh", lambda: _fresh(settings)),
-        ("alerts and parity point at things that exist", lambda: _tables(settings)),
+        ("alerts, parity and runbooks point at things that exist", lambda: _tables(settings)),
         ("promtool: rules",
          lambda: _command(settings, promtool, "check", "rules", "--lint=all", "--lint-fatal", *rules)),
         ("vitals lint: rules and dashboards",
@@ -71,7 +71,7 @@ def _tables(settings: Settings) -> str:
     profiles = load_profiles(settings)
     panels = {f"{uid}/{title}" for uid, model in dashboards.models(settings, profiles).items()
               for title, _ in grafana.queries(model)}
-    return "\n".join([*alerts.check(), *parity.check(settings, profiles, panels)])
+    return "\n".join([*alerts.check(), *parity.check(settings, profiles, panels), *runbooks.check(settings, profiles)])
 
 
 def _command(settings: Settings, *command: str | Path) -> str:

@@ -130,7 +130,7 @@ def test_the_example_of_a_suppression() -> None:
     files(Path(), **{"a.yml": text})
     ran = run("a.yml")
     assert "suppressed" in ran.out and ran.found == []
-    assert "missing-label" in run("-", input=re.sub(r" *# vitals.*\n", "", text)).out
+    assert "missing-annotation" in run("-", input=re.sub(r" *# vitals.*\n", "", text)).out
 
 
 def test_the_example_of_a_configuration_has_every_key(here: Path) -> None:

@@ -448,6 +448,23 @@ def test_a_named_file_must_be_one(tree: Path) -> None:
     assert found("nope.yml") == ([], ["nope.yml: cannot be read: No such file or directory"])
 
 
+def test_what_is_odd_in_a_folder_is_passed_over_unless_it_is_meant(tree: Path) -> None:
+    import os
+
+    before = found(".")
+    (tree / "latin.yml").write_bytes("name: caf\xe9\n".encode("latin-1"))
+    (tree / "data.json").write_bytes(b'{"rows": [' + b"1," * (17 << 20) + b"1]}")
+    (tree / "firewall.yml").write_text("groups:\n- name: web\n  rules:\n  - {port: 80, from: any}\n")
+    (tree / "dangling.yml").symlink_to("nowhere")
+    os.mkfifo(tree / "pipe.yml")
+    assert found(".") == before
+    assert found("latin.yml")[1] == ["latin.yml:1:10: not UTF-8 (byte 0xe9)"]
+    assert found("data.json")[1] == ["data.json: larger than 32 MB; not read"]
+    assert found("firewall.yml")[1] == ["firewall.yml: neither Prometheus rules nor a Grafana dashboard"]
+    (tree / "latin.yml").write_bytes(RULES.replace("Down", "caf\xe9").encode("latin-1"))
+    assert found(".")[1] == ["latin.yml:9:15: not UTF-8 (byte 0xe9)"]
+
+
 def test_a_broken_rule_file_in_a_folder_is_not_passed_over(tree: Path) -> None:
     (tree / "rules/z.yml").write_text("groups:\n- name: g\n  rules:\n  - alert: [\n    expr: up\n")
     assert "rules/z.yml" in found(".")[1][0]

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from vitals import coverage, dashboards, recording, settings, slo
+from vitals import coverage, dashboards, recording, runbooks, settings, slo
 from vitals.dashboards import grafana
 from vitals.signals import THRESHOLDS, threshold_series
 
@@ -91,3 +91,15 @@ def test_every_query_has_data(stack: Stack) -> None:
     except pytest.fail.Exception:
         pytest.fail(f"{len(last)} queries without data:\n" + "\n".join(last))
     print(f"every query had data {time.monotonic() - stack.started:.0f} s after up")
+
+
+def test_the_runbooks_queries_are_answered(stack: Stack) -> None:
+    """Every query of every page runs as it stands; what it finds depends on the trouble."""
+    pages = sorted(runbooks.folder(LOADED).glob("*.md"))
+    asked = [(page.stem, query) for page in pages for query in runbooks.queries(page.read_text())]
+    assert len(asked) > 300
+    for page, query in asked:
+        try:
+            stack.query(query)
+        except OSError as err:
+            pytest.fail(f"{page}: {query}: {err}")

@@ -69,13 +69,14 @@ def plugin() -> Path:
 
 @pytest.fixture(scope="session")
 def render(plugin: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[frozenset[str], bool], Stack]]:
-    """``render(extras, shared)``: with these extras, where the host's / is a shared mount or not."""
+    """``render(extras, shared)``: with these extras, on a host of its own or (not shared) in some container."""
     made: dict[tuple[frozenset[str], bool], Stack] = {}
     with pytest.MonkeyPatch.context() as patch:
 
         def get(extras: frozenset[str], shared: bool = False) -> Stack:
             if (extras, shared) not in made:
                 patch.setattr(compose_module, "_root_is_shared", lambda: shared)
+                patch.setattr(compose_module, "_has_kernel_messages", lambda: shared)
                 loaded = settings.load().having(extras)
                 loaded = loaded.model_copy(update={"state": tmp_path_factory.mktemp("state")})
                 made[extras, shared] = Stack(loaded, plugin)

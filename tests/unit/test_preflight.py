@@ -166,3 +166,22 @@ def test_without_docker_that_is_said(configured: Configured, tmp_path: Path, mon
 def test_docker_is_asked_for_what_the_findings_need(docker: FakeDocker) -> None:
     docker()
     assert preflight.daemon() == well()
+
+
+def test_preflight_as_a_command(configured: Configured, docker: FakeDocker) -> None:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in settings.PORTS]
+    ports = ", ".join(f"{name}: {sock.getsockname()[1]}" for name, sock in zip(settings.PORTS, sockets, strict=True))
+    for sock in sockets:
+        sock.close()
+
+    def preflight_command() -> subprocess.CompletedProcess[str]:
+        file = configured(f"ports: {{{ports}}}").document.path
+        return subprocess.run([sys.executable, "-m", "vitals.cli", "--config", str(file), "preflight", "--engine", "compose",
+                               "--with", ""], capture_output=True, text=True)
+
+    docker()
+    done = preflight_command()
+    assert (done.returncode, "error" in done.stdout) == (0, False), done.stdout  # warnings there may be
+    docker('case "$*" in "compose version"*) echo 2.17.0; exit 0;; esac')
+    done = preflight_command()
+    assert done.returncode == 1 and "error: Compose 2.17.0 is older" in done.stdout and "1 of these stop a start" in done.stderr

@@ -19,6 +19,7 @@ from vitals.dashboards.panels import (
 
 MATCHES = 'job_pattern:log_pattern_matches:window{job=~"$job"}'
 PATTERN_LIMIT = 'job_pattern:log_pattern_matches:threshold{job=~"$job"}'
+NO_STORE = "no Elasticsearch is scraped: `make up WITH=logs` brings one"
 
 BOARD = Board(
     "vitals-logs", "Agent Vitals: Logs",
@@ -91,6 +92,24 @@ BOARD = Board(
                        q('job_instance:log_reader_files:current{job=~"$exporter"}', "{{instance}}"), size=(8, 7)),
             timeseries("Reader's errors", "Files it could not read, programs it refused or failed in, a minute.", "cpm",
                        q('job_instance:log_reader_errors:rate5m{job=~"$exporter"} * 60', "{{instance}}"), size=(8, 7)),
+        ),
+        row(
+            "Log store",
+            stat("Elasticsearch", "Whether its exporter reaches it.", "short",
+                 q('job_instance:elasticsearch_up:current{job=~"$exporter"}', "{{instance}}"), states=UP, size=(4, 5), empty=NO_STORE),
+            stat("Read-only indices", "Indices that take no lines because the disk is full.", "short",
+                 q('job_instance:elasticsearch_read_only_indices:current{job=~"$exporter"}', "{{instance}}"), steps=ANY_IS_BAD, size=(4, 5), empty=NO_STORE),
+            timeseries("Log store's disk", "Disk in use where Elasticsearch's data is. At 95 % it stops writing.", "percentunit",
+                       q('job_instance:elasticsearch_disk_ratio:current{job=~"$exporter"}', "{{instance}}"), limit("elasticsearch_disk_ratio", "exporter"), size=(8, 7), empty=NO_STORE),
+            timeseries("Log store's heap", "Heap in use, of what Java may take.", "percentunit",
+                       q('job_instance:elasticsearch_heap_ratio:current{job=~"$exporter"}', "{{instance}}"), limit("elasticsearch_heap_ratio", "exporter"), size=(8, 7), empty=NO_STORE),
+            timeseries("Lines stored", "Documents written to Elasticsearch, a minute.", "cpm",
+                       q('job_instance:elasticsearch_documents:rate5m{job=~"$exporter"} * 60', "{{instance}}"), size=(8, 7), empty=NO_STORE),
+            timeseries("Pipeline's signs of life", "The log pipeline's own lines that arrived, a minute: two. None: no line arrives. Refused lines are kept apart.", "cpm",
+                       q('job_instance:log_heartbeats:rate5m{job=~"$exporter"} * 60', "signs of life"),
+                       q('job_instance:log_rejected:rate5m{job=~"$exporter"} * 60', "refused lines", "bad"), size=(8, 7), empty=NO_STORE),
+            timeseries("Size of the streams", "What each data stream takes on the disk.", "bytes",
+                       q('job_data_stream:elasticsearch_store_bytes:current{job=~"$exporter"}', "{{data_stream}}"), size=(8, 7), empty=NO_STORE),
         ),
         row(
             "Lines",

@@ -423,6 +423,8 @@ class Compose:
             files.append(self.folder / "log-reader.yaml")
         if sys.platform == "linux" and _root_is_shared():
             files.append(self.folder / "host-linux.yaml")
+        if sys.platform != "linux" or _has_kernel_messages():  # elsewhere Docker's own Linux has them
+            files.append(self.folder / "host-kmsg.yaml")
         return [file for file in files if file.exists()]
 
     def _environment(self) -> dict[str, str]:
@@ -618,6 +620,10 @@ def _digest(root: Path, sources: tuple[str, ...], also: str) -> str:
         if file.is_file() and "__pycache__" not in file.parts:
             digest.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes() + b"\0")
     return digest.hexdigest()[:12]
+
+
+def _has_kernel_messages() -> bool:
+    return Path("/dev/kmsg").exists()
 
 
 def _root_is_shared() -> bool:

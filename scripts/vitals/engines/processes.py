@@ -115,7 +115,7 @@ def _start_time(pid: int) -> str | None:
 
 
 def _pids() -> Iterator[int]:
-    for entry in Path("/proc").iterdir():
+    for entry in Path("/proc").glob("[0-9]*"):  # none where there is no /proc, as on macOS
         if entry.name.isdigit():
             yield int(entry.name)
 

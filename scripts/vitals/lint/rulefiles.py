@@ -28,6 +28,7 @@ GROUP_KEYS_ELSEWHERE = {"partial_response_strategy", "source_tenants", "align_ev
                         "evaluation_delay", "type", "concurrency", "params", "headers", "notifier_headers", "tenant",
                         "eval_offset", "eval_delay", "eval_alignment", "extra_filter_labels", "debug"}
 RULE_KEYS = {"record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations"}
+RULE_SIGNS = ("expr", "alert", "record", "condition", "grafana_alert")
 RULE_KEYS_ELSEWHERE = {"debug", "update_entries_limit"}
 
 DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
@@ -55,7 +56,12 @@ def is_groups(node: Any) -> bool:
     groups = node["groups"]
     if not groups:
         return len(node) <= 2  # an empty rule file, perhaps with a namespace
-    return isinstance(groups, Seq) and any(isinstance(g, Map) and "rules" in g for g in groups)
+    if not isinstance(groups, Seq):
+        return False
+    lists = [group.get("rules") for group in groups if isinstance(group, Map) and "rules" in group]
+    rules = [rule for found in lists if isinstance(found, Seq) for rule in found if isinstance(rule, Map)]
+    # Other things have groups with rules too (firewalls, linters).
+    return bool(lists) and (not rules or any(key in rule for rule in rules for key in RULE_SIGNS))
 
 
 def is_tests(node: Any) -> bool:

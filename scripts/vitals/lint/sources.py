@@ -78,14 +78,24 @@ def _files(paths: Iterable[str], excluded: Callable[[str], bool],
 def _walk(folder: str) -> Iterator[str]:
     for here, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in FOLDERS_LEFT_OUT)
-        yield from (os.path.normpath(str(Path(here, name))) for name in sorted(files)
-                    if name.endswith(ENDINGS) and not name.startswith("."))
+        for name in sorted(files):
+            path = os.path.normpath(str(Path(here, name)))
+            if name.endswith(ENDINGS) and not name.startswith(".") and Path(path).is_file():
+                yield path
 
 
 def read_file(path: str, strict: bool = True) -> Source | None:
     """One file, or `-`. None: neither rules nor dashboard (``strict``: that is Unreadable too)."""
     file = "<stdin>" if path == "-" else path
-    return read_text(file, _decode(file, _bytes(path)), strict)
+    data = _bytes(path)
+    try:
+        text = _decode(file, data)
+    except Unreadable:
+        # What is not meant for Prometheus may be as large and as odd as it likes.
+        if strict or INTENT.search(data.decode("latin-1")):
+            raise
+        return None
+    return read_text(file, text, strict)
 
 
 def _bytes(path: str) -> bytes:

@@ -8,7 +8,9 @@ from decimal import Decimal
 
 from vitals.lint.checks.base import Context, Edit, Said, Subject, check
 from vitals.lint.expression import (
+    COMPARISONS,
     Aggregate,
+    Binary,
     Call,
     Matcher,
     Node,
@@ -193,10 +195,17 @@ def bucket_sum(subject: Subject, context: Context) -> Iterator[Said]:
             inner = inner.args[0]
         if not isinstance(inner, Selector) or not inner.name or not inner.name.endswith("_bucket") or inner.partial:
             continue
-        if ":" in inner.name or inner.matcher("le") or _in_quantile(node):
+        if ":" in inner.name or inner.matcher("le") or _in_quantile(node) or _only_whether(node):
             continue
         yield Said("each bucket counts the smaller ones too: summed over `le`, events are counted many times",
                    f"use {inner.name.removesuffix('_bucket')}_count, or keep `le`", node.span)
+
+
+def _only_whether(node: Node) -> bool:
+    """Compared with 0: whether there are any is all that is asked."""
+    above = node.parent
+    return isinstance(above, Binary) and above.op in COMPARISONS and isinstance(above.right, Number) \
+        and above.right.value == 0
 
 
 def _in_quantile(node: Node) -> bool:
