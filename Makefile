@@ -4,7 +4,7 @@ SHELL := /bin/bash
 VITALS := .venv/bin/vitals
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help preflight up down status logs reload rotate-secrets clean backup restore upgrade demo-fault doctor images-offline build check test test-elk compat mutation bench lock ready
+.PHONY: help preflight up down status logs reload rotate-secrets clean backup restore upgrade demo-fault doctor images-offline build check test test-compose test-elk compat mutation bench lock ready
 
 help: ## list the verbs
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "%-18s %s\n", $$1, $$2}'
@@ -68,6 +68,10 @@ test: ready ## everything: the checks, unit tests, rule tests, and a running sta
 	@$(VITALS) check
 	@$(PYTEST) -q -n 2 tests/unit tests/lint tests/elk tests/rules
 	@$(PYTEST) -q tests/stack
+	@$(MAKE) --no-print-directory test-compose
+
+test-compose: ready ## the compose files on a real Docker engine; IMAGES=official|offline, WITH=demo,logs
+	@$(PYTEST) -q tests/compose
 
 test-elk: ready ## optional: the log pipeline in JRuby (needs java) and in Logstash itself (needs its image)
 	@ELK_JRUBY=1 $(PYTEST) -q -rs tests/elk

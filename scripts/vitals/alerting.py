@@ -46,7 +46,8 @@ def rule(alert: Alert, area: str, settings: Settings, change: AlertChange | None
 
 def _job_variable(alert: Alert) -> str:
     """Dashboards open on the alert's own app; alerts that belong to no job open on all."""
-    return "" if alert.name in ("Watchdog", "PricesStale") else "?var-job={{ $labels.job | urlquery }}"
+    of_no_job = ("Watchdog", "PricesStale", "SamplesNotStored")
+    return "" if alert.name in of_no_job else "?var-job={{ $labels.job | urlquery }}"
 
 
 def groups(settings: Settings, profiles: Profiles) -> dict[str, dict[str, Any]]:

@@ -13,8 +13,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from tests.compose.conftest import ComposeStack, docker  # noqa: E402
 from tests.stack.conftest import Stack  # noqa: E402
 from tests.stack.test_data import PROFILES, RECORDED, empty  # noqa: E402
+
+from vitals import settings  # noqa: E402
+from vitals.engines import dockerd, offline  # noqa: E402
+from vitals.errors import VitalsError  # noqa: E402
 
 VITALS = [sys.executable, "-m", "vitals.cli"]
 
@@ -57,6 +62,39 @@ def main() -> None:
         report("first up until every panel's query has data", [time.monotonic() - start])
         stack.vitals("clean")
     print(f"{len(PROFILES)} profiles, {sum(map(len, RECORDED.values()))} recorded series names")
+    try:
+        with dockerd.running(settings.load()) as environment:
+            os.environ.update(environment)
+            containers()
+    except VitalsError as err:
+        print(f"left out, the compose engine: {err}")
+
+
+def containers() -> None:
+    """Offline images are made and started: how long that takes, with the packages in the cache."""
+    for image in offline.present():
+        subprocess.run(["docker", "image", "rm", "--force", image], check=True, capture_output=True)
+    report("vitals images offline, none made yet", [timed(*VITALS, "images", "offline")])
+    report("vitals images offline, nothing to do", [timed(*VITALS, "images", "offline") for _ in range(3)])
+    os.environ["IMAGES"] = "offline"
+    with tempfile.TemporaryDirectory(prefix="vitals-bench-") as folder:
+        stack = ComposeStack(Path(folder))
+        firsts: list[float] = []
+        starts: list[float] = []
+        for _ in range(3):
+            firsts.append(_up(stack))
+            stack.vitals("down")
+            starts.append(_up(stack))
+            stack.remove()
+    report("compose: up with empty volumes", firsts)
+    report("compose: up with data", starts)
+    print(docker("version", "--format", "Docker {{.Server.Version}}"))
+
+
+def _up(stack: ComposeStack) -> float:
+    start = time.monotonic()
+    stack.vitals("up", "--with", "demo")
+    return time.monotonic() - start
 
 
 if __name__ == "__main__":

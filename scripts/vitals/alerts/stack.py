@@ -98,6 +98,17 @@ ALERTS = [
         means="Data may be lost.", do=("Disk full? Read Prometheus' log.", "Take a snapshot before you restart it."),
     ),
     Alert(
+        # Of a full disk no other alert can tell: what it would read is not stored any more, and what fires is taken
+        # back as the last samples grow old. Rules are evaluated all the same, and the Watchdog goes on firing.
+        "SamplesNotStored", "critical", "1m", "time() - max(timestamp(up)) > 60\nor absent(up)",
+        dashboard="system-health",
+        summary="Prometheus stores no more samples",
+        description="The newest sample of any target is more than a minute old: Prometheus scrapes nothing, or cannot write what it scrapes.",
+        means="All other alerts are blind, and those that fire now will be taken back although nothing is better.",
+        do=("Is its disk full? Make room: it goes on by itself.", "Read its log: `make logs SERVICE=prometheus`.",
+            "Does it have targets? /api/v1/targets."),
+    ),
+    Alert(
         "ScrapeTooBig", "warning", "5m", "job_instance:prometheus_scrapes_too_big:rate5m > 0",
         dashboard="system-health", keep_firing_for="10m",
         summary="{{ $labels.instance }} refuses a scrape as too big",

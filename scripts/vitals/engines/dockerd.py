@@ -6,6 +6,7 @@ installed. Containers, images and volumes live under the cache folder, apart fro
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import json
 import os
@@ -31,6 +32,7 @@ STOP_SECONDS = 60
 CONTROLLERS = {"cpu", "memory", "pids"}
 SYS_ADMIN, NET_ADMIN = 21, 12  # bits of a capability set
 BRIDGE = "docker0"
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 SIOCSIFFLAGS, SIOCBRDELBR = 0x8914, 0x89A1  # <linux/sockios.h>
 
 # The engine asks for a C library as old as bookworm's, but runc and iptables of its own release do not.
@@ -58,8 +60,9 @@ def running(settings: Settings) -> Iterator[dict[str, str]]:
     with (settings.cache / ".docker.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as err:
-            raise VitalsError(f"another engine runs already with the images in {settings.cache}/docker") from err
+        except BlockingIOError:  # two would share a bridge and a packet filter
+            print("waiting for another engine of this project to end ...", file=sys.stderr, flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         with (tempfile.TemporaryDirectory(prefix="agent-vitals-docker-", dir=_short()) as folder,
               _daemon(settings.cache / "docker", Path(folder), engine, base)):
             yield _client(Path(folder), engine)
@@ -96,7 +99,8 @@ def _daemon(data: Path, folder: Path, engine: Path, base: Path) -> Iterator[None
              f"--pidfile={folder}/docker.pid", "--group=root", f"--userland-proxy-path={engine}/usr/sbin/docker-proxy",
              # What else goes through this machine goes on doing so.
              "--ip-forward-no-drop"],
-            stdout=out, stderr=out, start_new_session=True, env=_environment(folder, engine, base))
+            stdout=out, stderr=out, start_new_session=True, env=_environment(folder, engine, base),
+            preexec_fn=_end_with_parent)
     try:
         deadline = time.monotonic() + READY_SECONDS
         while not _succeeds("docker", "info", env=_client(folder, engine)):
@@ -114,6 +118,11 @@ def _daemon(data: Path, folder: Path, engine: Path, base: Path) -> Iterator[None
             daemon.wait()
         if not bridged:
             _remove_bridge()
+
+
+def _end_with_parent() -> None:
+    """The kernel stops the engine, and it its containers, when what started it is killed."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _environment(folder: Path, engine: Path, base: Path) -> dict[str, str]:
