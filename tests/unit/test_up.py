@@ -279,6 +279,12 @@ def test_an_error_of_the_preflight_stops_the_start(configured: Configured, docke
     assert " up " not in (tmp_path / "calls").read_text()
 
 
+def test_images_that_nobody_has_are_a_finding(configured: Configured, docker: FakeDocker, quick: None) -> None:
+    docker('case "$*" in "image inspect"*|manifest*) exit 1;; esac')
+    [finding] = Compose(configured(), asked=True).examine()
+    assert finding.level == "error" and "no registry does" in finding.what and "images-offline" in finding.fix
+
+
 @pytest.mark.parametrize(("container", "said", "remedy"), [
     (inspected("elasticsearch", 4, Status="restarting", ExitCode=78), "max virtual memory areas vm.max_map_count [65530] is too low", "sysctl -w vm.max_map_count"),
     (inspected("elasticsearch", Status="exited", ExitCode=137, OOMKilled=True), "", "raise that of elasticsearch"),

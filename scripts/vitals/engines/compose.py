@@ -41,6 +41,8 @@ WAIT_SECONDS, LOGS_WAIT_SECONDS = 300, 600  # for every healthcheck, images alre
 TARGETS_SECONDS = 90
 SETTLE_SECONDS = 5  # in which nothing may restart
 RESTARTS = 3  # of a container while it starts
+NO_IMAGES = ("is the network there, and its proxy known to Docker's daemon? `make images-offline` makes look-alikes "
+             "from Debian packages; ENGINE=native needs no images; the names are in compose/versions.env")
 # Images that are built here, by their variable: the name, and what goes into it.
 BUILT = {"INBOX_IMAGE": ("agent-vitals/inbox", ("compose/inbox.Dockerfile", "scripts/vitals/inbox.py")),
          "DEMO_IMAGE": ("agent-vitals/demo", ("exporters/demo", "requirements.lock"))}
@@ -100,7 +102,9 @@ class Compose:
                  if name not in running and (port == name or port.startswith(f"{name}-"))]
         findings = preflight.examine(self.settings, found, limits, ports)
         held = [name for holder in self._holders() for name in holder.secrets]
-        return [*findings, *preflight.lost(self.settings, held)]
+        can, reason = (True, "") if running else self.choose_images()
+        images = [] if can else [preflight.Finding("error", f"Docker answers, but {reason}", NO_IMAGES)]
+        return [*findings, *preflight.lost(self.settings, held), *images]
 
     def down(self) -> None:
         self._everything("down", "--remove-orphans", quiet=False)
@@ -368,9 +372,7 @@ class Compose:
         """Keeps that choice, and says it where it is not the official ones."""
         can, reason = self.choose_images()
         if not can:
-            raise VitalsError(f"Docker answers, but {reason}\n  is the network there, and its proxy known to Docker's "
-                              "daemon? `make images-offline` makes look-alikes from Debian packages; ENGINE=native "
-                              "needs no images; the names are in compose/versions.env")
+            raise VitalsError(f"error: Docker answers, but {reason}\n  {NO_IMAGES}")
         if self.lookalikes and self.asked_images != "offline":
             with suppress(VitalsError):  # those of changed sources are made anew; without a mirror, the old ones serve
                 self.lookalikes |= {name: tag for name, tag in offline.build(self.settings).items()
