@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.lint.running import DEAD, alert, files, group, run
+from vitals.lint.baseline import fingerprints
+from vitals.lint.model import Finding, Place, Text
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +31,14 @@ def test_lines_may_move_and_text_be_laid_out_anew() -> None:
     text = "# A comment.\n\n" + group(alert("Zero", "up == 0"), alert("Two", DEAD.replace("/ sum", "/\n      sum")), alert("One"))
     files(Path(), **{"rules/a.yml": text})
     assert run("--baseline", "known.json", "rules").found == []
+
+
+def test_another_layout_of_what_is_marked_is_the_same_finding() -> None:
+    def marks(expr: str) -> list[str]:
+        text = Text(expr, Place("a.yml", 1, 1))
+        return fingerprints([Finding("x", "error", "m", "f", text.place, "s", text, (0, len(expr)))], Path())
+
+    assert marks("sum(a)  /\n  b") == marks("sum(a) / b") != marks("sum(a) / c")
 
 
 def test_another_name_or_expression_is_new() -> None:

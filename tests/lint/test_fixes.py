@@ -75,6 +75,11 @@ def test_only_what_is_meant_changes(written: str, newline: str) -> None:
     assert mended(after, '="c"', new) == (after, 0)
 
 
+def test_quotes_in_what_is_put_in() -> None:
+    text = "groups:\n- name: a\n  rules:\n  - {record: x, expr: 'foo{a=\"b\"}'}\n"
+    assert mended(text, '"b"', "'b'") == (text.replace('"b"', "''b''"), 1)
+
+
 def test_json_keeps_its_escapes() -> None:
     text = '{"title": "T", "uid":"t", "panels": [ {"type": "stat", "targets": [{"expr": "a{b=\\"c\\",d=\\"\\u00e9\\"}"}]}  ]}\n'
     after, count = mended(text, '="c"', '=~"c.*"', "d.json")

@@ -133,11 +133,11 @@ def commands(text: str) -> list[tuple[str, dict[str, str], str]]:
 
 def test_github() -> None:
     source = read()
-    found = finding(source, 'code="5.."', "100% wrong: a, b", fix="see\nbelow", subject="alert A")
+    found = finding(source, 'code="5.."', "100% wrong: a, b", fix="see\r\nbelow", subject="alert A")
     (level, at, words), = commands(formats.github(report(found)))
     assert level == "error"
     assert at == {"file": "rules/my rules.yml", "line": "6", "col": "31", "endLine": "6", "endColumn": "41", "title": "dead-join"}
-    assert words == "alert A: 100% wrong: a, b\nfix: see\nbelow"
+    assert words == "alert A: 100% wrong: a, b\nfix: see\r\nbelow"
     levels = [commands(formats.github(report(finding(source, "5..", severity=s))))[0][0] for s in reports.SEVERITIES]
     assert levels == ["error", "warning", "notice"]
 

@@ -178,6 +178,8 @@ DASHBOARD = {
             {"id": 4, "type": "logs", "title": "Logs", "datasource": {"type": "loki", "uid": "l"},
              "targets": [{"refId": "A", "expr": '{app="x"} |= "error"'}]},
             {"id": 5, "type": "logs", "title": "Logs by a variable", "datasource": "$logs",
+             "targets": [{"refId": "A", "expr": '{app="x"}'}]},
+            {"id": 8, "type": "logs", "title": "Logs by name", "datasource": "My Loki",
              "targets": [{"refId": "A", "expr": '{app="x"}'}]}]},
         {"id": 6, "libraryPanel": {"uid": "abc", "name": "Shared"}, "gridPos": {"x": 0, "y": 9, "w": 12, "h": 8}},
         {"id": 7, "type": "timeseries", "title": "Mixed", "datasource": "-- Mixed --", "targets": [
@@ -194,7 +196,7 @@ def test_a_dashboard() -> None:
     assert board.title == "Web"
     assert list(board.variables) == ["ds", "logs"]
     assert queries(source) == ['rate(x{a="b"}[$__rate_interval])', "up", "down"]
-    rate, now, logs, _, shared, mixed = board.panels
+    rate, now, logs, _, _, shared, mixed = board.panels
     assert (rate.identity, rate.type, rate.grid, rate.collapsed) == (1, "timeseries", (0, 1, 12, 8), False)
     assert rate.unit and rate.unit.value == "reqps"
     assert [link.value for link in rate.links] == ["/d/other"]
@@ -202,7 +204,7 @@ def test_a_dashboard() -> None:
     assert (now.collapsed, now.queries[0].instant, now.queries[0].format) == (True, True, "table")
     assert (logs.queries, shared.title, len(mixed.queries)) == ([], "Shared", 1)
     assert rate.model["gridPos"]["w"] == 12
-    assert [what for _, what in source.skipped] == ["3 queries of dashboard Web (not PromQL)"]
+    assert [what for _, what in source.skipped] == ["4 queries of dashboard Web (not PromQL)"]
     expr = rate.queries[0].expr
     for piece in ("rate(", "b", "[$__rate"):
         place = expr.locate(expr.value.index(piece))

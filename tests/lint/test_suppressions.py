@@ -87,6 +87,11 @@ def test_one_at_nothing() -> None:
     assert "stands at no rule and no group" in ran.out
 
 
+def test_one_between_rules() -> None:
+    files(Path(), rules__yml=group(ONE, f"\n  {PASS}\n\n", TWO))
+    assert run("rules.yml").found == ["5: dead-join", "10: suppression-invalid", "13: dead-join"]
+
+
 def test_one_that_nothing_needs() -> None:
     files(Path(), rules__yml=group(f"  {PASS.replace('dead-join', 'dead-join,rule-schema')}\n", ONE))
     ran = run("rules.yml")

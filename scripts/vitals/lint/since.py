@@ -12,7 +12,7 @@ from pathlib import Path
 from vitals.errors import VitalsError
 from vitals.lint.model import Extent, Finding, Source
 
-HUNK = re.compile(rb"^@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))? @@")
+HUNK = re.compile(rb"^@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 Lines = list[tuple[float, float]]  # ranges; lines that were taken out stand between two
 
 
@@ -91,12 +91,16 @@ class _Changes:
             base = _git(root, "merge-base", base, "HEAD").decode().strip() or base
         changes: dict[str, Lines] = {}
         current: Lines = []
-        for line in _git(root, "diff", "--no-color", "--no-ext-diff", "--no-textconv", "-U0", "-M", "--src-prefix=a/",
+        content = 0  # lines of a hunk that come before the next header
+        for line in _git(root, "diff", "--no-color", "--no-ext-diff", "--no-textconv", "-U0", "-M",
                          "--dst-prefix=b/", base, "--").split(b"\n"):
-            if line.startswith(b"+++ "):
+            if content and not line.startswith(b"\\"):
+                content -= 1
+            elif line.startswith(b"+++ "):
                 current = changes.setdefault(_name(line[4:]), [])
             elif match := HUNK.match(line):
-                first, count = int(match[1]), int(match[2] or 1)
+                gone, first, count = int(match[1] or 1), int(match[2]), int(match[3] or 1)
+                content = gone + count
                 current.append((first, first + count - 1) if count else (first + 0.5, first + 0.5))
         return changes
 
