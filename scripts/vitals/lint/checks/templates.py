@@ -641,13 +641,17 @@ def rate_as_percent(subject: Subject, context: Context) -> Iterator[Said]:
         return
 
 
+# What such a rate is: the share of time that something was spent on.
+_TIME_SPENT = re.compile(r"cpu|time|second|_ms|busy|idle|usage|pressure|ratio|percent|pause|steal|ticks|jiffies|wait|"
+                         r"throttl|duration|latency|:")
+
+
 def _counts_events(node: Node) -> bool:
     """A rate of what is counted in events, not in time (whose rate is a share)."""
     while isinstance(node, Aggregate) and node.op in ("sum", "avg", "max", "min"):
         node = node.expr
     return _period(node) == 1 and isinstance(node, Call) and isinstance(node.args[0], Selector) \
-        and bool(node.args[0].name) and not re.search(r"cpu|time|second|_ms|busy|idle|usage|pressure|ratio|percent|[:]",
-                                                      node.args[0].name or "")
+        and bool(node.args[0].name) and not _TIME_SPENT.search(node.args[0].name or "")
 
 
 def _of_value(text: str) -> tuple[int, int] | None:
