@@ -23,6 +23,7 @@ from vitals.engines.compose import BUILT, Compose
 ROOT = settings.ROOT
 Configured = Callable[..., settings.Settings]
 FOLDER = ROOT / "compose"
+FILES = [file for file in sorted(FOLDER.glob("*.yaml")) if file.name != compose_module.LOCAL]
 COMBINATIONS = [frozenset(c) for n in range(len(settings.EXTRAS) + 1) for c in itertools.combinations(settings.EXTRAS, n)]
 ALL = frozenset(settings.EXTRAS)
 VERSIONS = compose_module._versions(FOLDER)
@@ -75,6 +76,7 @@ def render(plugin: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
 
         def get(extras: frozenset[str], shared: bool = False) -> Stack:
             if (extras, shared) not in made:
+                patch.setattr(compose_module, "LOCAL", "of-nobody.yaml")
                 patch.setattr(compose_module, "_root_is_shared", lambda: shared)
                 patch.setattr(compose_module, "_has_kernel_messages", lambda: shared)
                 loaded = settings.load().having(extras)
@@ -179,7 +181,7 @@ def test_every_image_is_pinned_in_versions_env_and_every_version_used(whole: Sta
         else:
             assert image in VERSIONS.values(), f"{name}: {image} is not from versions.env"
             assert re.fullmatch(r"[a-z0-9./_-]+:v?\d+\.\d+(\.\d+)?(-[a-z]+)?", image), image
-    text = "".join(file.read_text() for file in FOLDER.glob("*.yaml"))
+    text = "".join(file.read_text() for file in FILES)
     assert [name for name in VERSIONS if f"${{{name}}}" not in text] == []
 
 
@@ -248,7 +250,7 @@ def test_everything_declared_is_used(whole: Stack) -> None:
         used["configs"] |= {c["source"] for c in service.get("configs", [])}
         assert set(service["networks"]) != {"default"}
     for kind, names in used.items():
-        declared = {name for file in FOLDER.glob("*.yaml") for name in (yaml.safe_load(file.read_text()).get(kind) or {})}
+        declared = {name for file in FILES for name in (yaml.safe_load(file.read_text()).get(kind) or {})}
         assert declared == names, kind
 
 

@@ -16,7 +16,7 @@ import yaml
 
 from vitals import engines, settings
 from vitals.engines import compose as compose_module
-from vitals.engines import diagnosis, extras, preflight, probes, processes, rotation, secrets
+from vitals.engines import config, diagnosis, extras, preflight, probes, processes, rotation, secrets
 from vitals.engines.compose import Compose
 from vitals.engines.native import Native
 from vitals.engines.preflight import GIB
@@ -114,6 +114,20 @@ def test_what_runs_decides_where_nobody_has(compose: Callable[..., Compose], doc
     for call in (tmp_path / "calls").read_text().splitlines():
         if " down " in call:
             assert "demo.yaml" in call and "logs.yaml" in call, "what runs was not seen"
+
+
+def test_what_somebody_wants_different_here(compose: Callable[..., Compose], docker: FakeDocker) -> None:
+    docker()
+    engine = compose("", frozenset())
+    assert engine._without() == frozenset() and "cadvisor" in engine._services()
+    (engine.folder / "local.yaml").write_text(
+        "services:\n  prometheus: {mem_limit: 4g}\n  cadvisor: {profiles: [never]}\n")
+    engine = compose("", frozenset())
+    assert engine._without() == {"cadvisor"}
+    assert int(engine._rendered()["prometheus"]["mem_limit"]) == 4 * GIB
+    config.install(engine.settings.model_copy(update={"without": engine._without()}), "compose", engine.home / "config", {})
+    targets = (engine.home / "config/prometheus/targets/stack.yml").read_text()
+    assert "node-exporter:9100" in targets and "cadvisor" not in targets
 
 
 def test_native_takes_the_demo_and_refuses_the_logs(configured: Configured) -> None:

@@ -40,6 +40,7 @@ from vitals.settings import EXTRAS, ROOT, Settings
 WAIT_SECONDS, LOGS_WAIT_SECONDS = 300, 600  # for every healthcheck, images already there
 TARGETS_SECONDS = 90
 SETTLE_SECONDS = 5  # in which nothing may restart
+LOCAL = "local.yaml"  # under compose/: what somebody wants different here, in no repository
 RESTARTS = 3  # of a container while it starts
 NO_IMAGES = ("is the network there, and its proxy known to Docker's daemon? `make images-offline` makes look-alikes "
              "from Debian packages; ENGINE=native needs no images; the names are in compose/versions.env")
@@ -387,8 +388,10 @@ class Compose:
                   flush=True)
 
     def _without(self) -> frozenset[str]:
-        """Services that have no image where look-alikes are used."""
-        return frozenset(self._declared()) - frozenset(self._rendered())
+        """Services that do not run: those without an image where look-alikes are used, and what LOCAL leaves out."""
+        files = [file for file in self._files(self.settings.extras) if file.name != LOCAL]
+        named = {name for file in files for name in yaml.safe_load(file.read_text())["services"]}
+        return frozenset(named) - frozenset(self._rendered())
 
     def _by_memory(self) -> str:
         """With logs where everything together may use its memory limits, and the images can be had."""
@@ -427,6 +430,7 @@ class Compose:
             files.append(self.folder / "host-linux.yaml")
         if sys.platform != "linux" or _has_kernel_messages():  # elsewhere Docker's own Linux has them
             files.append(self.folder / "host-kmsg.yaml")
+        files.append(self.folder / LOCAL)
         return [file for file in files if file.exists()]
 
     def _environment(self) -> dict[str, str]:
