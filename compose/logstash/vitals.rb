@@ -263,9 +263,11 @@ class ::VitalsLog
 
   # Moves what has a name in ECS from `rest` to `doc`.
   def take(doc, rest)
+    nested = rest.each_value.any?(Hash)
     FIELDS.each do |target, (kind, aliases)|
       aliases.each do |path|
-        value = lookup(rest, path)
+        # Most lines are flat, and then only what stands there as it is can be meant.
+        value = nested ? lookup(rest, path) : rest[path]
         next if value.nil?
 
         fitting = fit(kind, value, path)
@@ -358,6 +360,7 @@ class ::VitalsLog
   # A field by its dotted path, however the app nests or dots it; only objects are walked into.
   def lookup(tree, path)
     return tree[path] if tree.key?(path)
+    return unless path.include?(".")
 
     head, dot, tail = path.partition(".")
     until dot.empty?
@@ -567,19 +570,21 @@ class ::VitalsLog::Redactor
   # Last words of a key.
   SECRET_WORDS = %w[token jwt pwd otp pin cvv cvc cookie cookies auth bearer].freeze
   MAIL_WORDS = %w[email mail emails emailaddress].freeze
+  SECRET_PART = Regexp.union(SECRET_PARTS)
+  LAST_WORD = /(?:#{Regexp.union(SECRET_WORDS + MAIL_WORDS)})\z/
   PERSON_KEYS = %w[phone phonenumber mobile mobilenumber telephone msisdn ssn iban passport passportnumber dateofbirth
                    dob birthdate firstname lastname fullname customername cardnumber cardholder creditcard
                    shippingaddress billingaddress streetaddress street].freeze
 
   # Names that are followed by a secret in text: name, separator, value.
-  NAMES = /password|passwd|passphrase|pwd|secret|api[_-]?key|access[_-]?key|private[_-]?key|client[_-]?secret|credentials?|(?<![A-Za-z])token|(?:access|refresh|auth|id|session|bearer|api|csrf)[_-]?token|authorization|x-api-key|cookie/i
+  NAMES = /password|passwd|passphrase|pwd|secret|api[_-]?key|(?:access|account|private|shared[_-]?access)[_-]?key|shared[_-]?access[_-]?signature|client[_-]?secret|credentials?|(?<![A-Za-z])token|(?:access|refresh|auth|id|session|bearer|api|csrf)[_-]?token|authorization|x-api-key|cookie/i
   NAMED = /((?:#{NAMES})(?:[_-][A-Za-z0-9]{1,20})?(?:\\?["'])?\s{0,4}(?:=>|[:=])\s{0,4})((?:basic|bearer|token|digest|apikey)\s{1,4})?(\\"(?:[^"\\\n]++|\\(?!"))*+|"(?:[^"\\\n]++|\\.)*+|'(?:[^'\\\n]++|\\.)*+|[^\s"',;&)}\]\\]++)/i
 
   COOKIE = /((?:set-)?cookie\s{0,4}:\s{0,4})(?=[^\s"'=]{1,200}=)[^\n"']++/i
   PRIVATE_KEY = /-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|\z)/m
   URL_LOGIN = %r{(?<=://)(?:([^\s"'<>/?\#@:]{0,256}):[^\s"'<>/?\#]{1,512}@|[^\s"'<>/?\#@:]{16,256}@)}
   URL_SECRET = %r{(https://(?:hooks\.slack\.com/(?:services|workflows)|discord(?:app)?\.com/api/webhooks|[a-z0-9.-]{1,100}\.webhook\.office\.com)/)[^\s"'<>]{1,512}}
-  BEARER = /\b(bearer|basic)(\s{1,4})(?=[A-Za-z0-9._~+\/=-]{0,60}[0-9=_])[A-Za-z0-9._~+\/=-]{12,}/i
+  BEARER = /\b(bearer|basic)(\s{1,4})(?=[A-Za-z0-9._~+\/=-]{0,60}[0-9=_]|[A-Za-z0-9._~+\/=-]{24})[A-Za-z0-9._~+\/=-]{12,}/i
   JWT = /(?<![\w-])eyJ(?>[\w-]{5,})\.(?>[\w-]{5,})(?:\.[\w-]*+){0,3}/
   # Keys by the prefix their issuer gives them.
   KEY = /(?<![A-Za-z0-9])(?:sk-[A-Za-z0-9_-]{16,}|(?:sk|rk|pk|whsec)_(?:live_|test_)?[A-Za-z0-9]{16,}|(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{16}(?![0-9A-Za-z])|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[a-z](?:-[A-Za-z0-9]{1,255}){2,}|xapp-[A-Za-z0-9-]{16,}|AIza[\w-]{30,}|ya29\.[\w-]{20,}|hf_[A-Za-z0-9]{20,}|lsv2_[a-z]{2}_\w{20,}|gsk_[A-Za-z0-9]{20,}|xai-[A-Za-z0-9]{20,}|pplx-[A-Za-z0-9]{20,}|pcsk_\w{20,}|r8_[A-Za-z0-9]{20,}|npm_[A-Za-z0-9]{30,}|pypi-[\w-]{40,}|SG\.(?>[\w-]{16,})\.[\w-]{16,}|dop_v1_[a-f0-9]{40,}|eyJrIjoi[\w-]{20,}|glsa_\w{20,}|dapi[a-f0-9]{32})/
@@ -599,7 +604,8 @@ class ::VitalsLog::Redactor
   end
 
   def text(value, seen = Seen.new)
-    return value if value.length < 6
+    # A short word without a sign in it is none of all this; most values are one.
+    return value if value.length < 12 && !value.match?(/[@:=+]/)
 
     # JSON may spell half of a character (\\ud800); regular expressions refuse such text.
     value = value.scrub("\uFFFD") unless value.valid_encoding?
@@ -611,11 +617,13 @@ class ::VitalsLog::Redactor
     end
     out = swap(out, JWT, seen, "jwt") { SECRET } if out.include?("eyJ")
     out = swap(out, KEY, seen, "key") { SECRET }
-    out = swap(out, COOKIE, seen, "named") { |m| "#{m[1]}#{SECRET}" }
-    out = swap(out, NAMED, seen, "named") { |m| named(m) }
-    out = swap(out, BEARER, seen, "key") { |m| "#{m[1]}#{m[2]}#{SECRET}" }
+    if out.match?(/[:=]/)
+      out = swap(out, COOKIE, seen, "named") { |m| "#{m[1]}#{SECRET}" }
+      out = swap(out, NAMED, seen, "named") { |m| named(m) }
+    end
+    out = swap(out, BEARER, seen, "key") { |m| "#{m[1]}#{m[2]}#{SECRET}" } if out.match?(/bearer|basic/i)
     out = swap(out, MAIL, seen, "email") { |m| m[0].start_with?("git@") ? m[0] : "[email]" } if out.match?(/@|%40/)
-    out = swap(out, CARD, seen, "card") { |m| card?(m[0]) ? "[card]" : m[0] }
+    out = swap(out, CARD, seen, "card") { |m| card?(m[0]) ? "[card]" : m[0] } if out.match?(/[2-6]\d{3}/)
     out = swap(out, PHONE, seen, "phone") { |m| phone?(m[0]) ? "[phone]" : m[0] } if out.include?("+")
     out
   end
@@ -653,10 +661,11 @@ class ::VitalsLog::Redactor
   def kind_of(key, value)
     return if key.empty? || value.nil? || value == true || value == false || value == ""
 
-    flat = key.downcase.gsub(/[^a-z0-9]/, "")
+    flat = key.downcase.delete("^a-z0-9")
     return :person if PERSON_KEYS.include?(flat) && !value.is_a?(Hash)
     # A count of passwords is none; a number named password may be one.
-    return :secret if SECRET_PARTS.any? { |part| flat.include?(part) }
+    return :secret if flat.match?(SECRET_PART)
+    return unless flat.match?(LAST_WORD)
 
     words = key.gsub(/([a-z0-9])([A-Z])/, '\1_\2').downcase.split(/[^a-z0-9]+/)
     last = words.last
