@@ -112,6 +112,18 @@ def test_standard_input_counts() -> None:
     assert len(json.loads(run("-f", "json", "--since", "HEAD", "-", input=OLD).out)["findings"]) == 3
 
 
+def test_content_that_looks_like_a_diff() -> None:
+    files(Path(), **{"notes.txt": "one\n" * 9})
+    commit()
+    files(Path(), **{"notes.txt": "++ b/rules/b.yml\n" + "one\n" * 3 + "two\n" + "one\n" * 4})
+    change("One", "Uno", "rules/b.yml")
+    commit()
+    assert left("HEAD~1", "rules") == ["rules/b.yml: alert Uno"]
+    change("Uno", "One", "rules/b.yml")
+    commit()
+    assert left("HEAD~2", "rules") == []  # a change on line 5, but of the notes
+
+
 def test_what_is_no_commit(tmp_path_factory: pytest.TempPathFactory) -> None:
     for ref in ("nope", "--output=x", "HEAD:rules/a.yml", ""):
         ran = run(f"--since={ref}", "rules")
