@@ -53,6 +53,15 @@ def test_this_folder_is_the_default() -> None:
     assert run("nothing-here*").code == 2
 
 
+def test_nothing_to_lint_is_no_success() -> None:
+    """A mistyped folder in CI would be green for ever."""
+    files(Path(), **{"empty/values.yaml": "replicas: 2\n"})
+    for path in ("empty", "empty/*.yaml", "."):
+        ran = run(path)
+        assert (ran.code, ran.err) == (2, f"vitals lint: no rules and no dashboards in {path}\n")
+    assert run("--skip-others", "empty").code == 0
+
+
 def test_a_file_for_the_report(here: Path) -> None:
     files(here, **{"a.yml": group(alert())})
     ran = run("-f", "json", "-o", "report.json", "a.yml")

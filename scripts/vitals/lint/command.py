@@ -74,7 +74,7 @@ class Request:
 @click.option("--write-baseline", type=File, help="Put all findings into this baseline file.")
 @click.option("--fix", is_flag=True, help="Mend in place what can be mended without changing what is meant.")
 @click.option("--diff", is_flag=True, help="Print what --fix would change, and change nothing.")
-@click.option("--skip-others", is_flag=True, help="Pass over named files that are neither rules nor dashboards.")
+@click.option("--skip-others", is_flag=True, help="Pass over named files that are neither rules nor dashboards; nothing to lint is fine.")
 @click.option("--list", "list_", is_flag=True, help="List the checks.")
 @click.option("--explain", metavar="ID", help="Explain a check.")
 def lint(list_: bool, explain: str | None, **given: object) -> None:
@@ -109,6 +109,8 @@ def _lint(request: Request) -> int:
         raise click.UsageError("--fix mends files; for standard input, take --diff")
     wanted = config.Config() if request.no_config else config.effective(paths, request.config_file)
     read, unreadable = sources.read(paths, wanted.excluded, strict=not request.skip_others)
+    if not read and not unreadable and not request.skip_others:
+        raise VitalsError(f"no rules and no dashboards in {' '.join(paths)}")
     catalogue = catalogues.gather([*wanted.catalogues, *request.catalogues], request.prometheus)
     job = _Job(request, wanted, catalogue)
     if request.fix or request.diff:
