@@ -74,7 +74,8 @@ class Request:
 @click.option("--write-baseline", type=File, help="Put all findings into this baseline file.")
 @click.option("--fix", is_flag=True, help="Mend in place what can be mended without changing what is meant.")
 @click.option("--diff", is_flag=True, help="Print what --fix would change, and change nothing.")
-@click.option("--skip-others", is_flag=True, help="Pass over named files that are neither rules nor dashboards; nothing to lint is fine.")
+@click.option("--skip-others", is_flag=True,
+              help="Pass over named files that are neither rules nor dashboards; nothing to lint is fine.")
 @click.option("--list", "list_", is_flag=True, help="List the checks.")
 @click.option("--explain", metavar="ID", help="Explain a check.")
 def lint(list_: bool, explain: str | None, **given: object) -> None:
