@@ -10,7 +10,8 @@ from typing import Any
 
 from vitals_demo.model import AppSpec, Line
 
-MAX_LINES_PER_KIND = 2  # in one step: a failing app must not fill the disk
+MAX_LINES_PER_SECOND = 2  # of one kind: a failing app must not fill the disk
+MAX_SECONDS = 60  # of which lines are written; a machine that slept does not write its night
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,12 @@ def lines(spec: AppSpec, t: float, seconds: float, busy: float, failed: Mapping[
 
     ``causes`` are those that faults bring; without any, each kind of line has its own. ``rate`` 0 is a silent app.
     """
+    most = max(1, int(MAX_LINES_PER_SECOND * min(seconds, MAX_SECONDS)))
     for line in spec.lines if rate else ():
         if line.on:
-            times = min(failed.get(line.on, 0), MAX_LINES_PER_KIND)
+            times = min(failed.get(line.on, 0), most)
         else:
-            times = min(int(line.per_second * busy * seconds * rate + rng.random()), MAX_LINES_PER_KIND)
+            times = min(int(line.per_second * busy * seconds * rate + rng.random()), most)
         for _ in range(times):
             cause = CAUSES[rng.choice(causes or line.causes)]
             yield _write(spec, line, t - rng.random() * min(seconds, 1.0), cause, rng)

@@ -41,9 +41,9 @@ _WORDS = "|".join(LEVELS.values())
 FORMS = (
     rf'"(?:{FIELDS})"\s*:\s*"(?P<json>(?i:{_WORDS}))"',
     r'"level"\s*:\s*(?P<pino>[1-6]0)\b',
-    rf'^[^\s{{](?:.*\s)?(?:level|lvl|severity)="?(?P<logfmt>(?i:{_WORDS}))\b',
-    rf"^(?:[^\s{{][^\"]{{0,100}}?[^A-Za-z0-9_])?(?P<text>{_WORDS.upper()})(?:[^A-Za-z0-9_]|$)",
-    rf'^[^\s{{][^"]{{0,100}}?\[(?P<bracket>{_WORDS})\]',
+    rf'^(?:[A-Za-z@._]+=.*?\s)??(?:level|lvl|severity)="?(?P<logfmt>(?i:{_WORDS}))\b',
+    rf"^(?:[^\s{{][^\"]{{0,100}}?[^A-Za-z0-9_])??(?P<text>{_WORDS.upper()})(?:[^A-Za-z0-9_]|$)",
+    rf'^(?:[^\s{{][^"]{{0,100}}?)??\[(?P<bracket>{_WORDS})\]',
 )
 PINO = {"debug": "10|20", "info": "30", "warning": "40", "error": "50", "critical": "60"}
 

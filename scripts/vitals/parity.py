@@ -11,8 +11,8 @@ from vitals.recording import Profiles
 from vitals.settings import Settings
 from vitals.signals import SIGNALS, THRESHOLDS
 
-IDS = {"A": 27, "T": 32, "P": 57}
-TITLES = {"A": "Alerts", "T": "Thresholds without a rule", "P": "Dashboard panels"}
+IDS = {"A": 27, "T": 32, "P": 57, "C": 6}
+TITLES = {"A": "Alerts", "T": "Thresholds without a rule", "P": "Dashboard panels", "C": "Conditions of alert rules"}
 SERVES = ("alert", "panel", "signal", "threshold")
 KEYS = {*SERVES, "asks", "profile", "limit", "note", "differs"}
 

@@ -5,15 +5,18 @@ The demo runs on simulated time; what it exposes becomes promtool's input, and e
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections import defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+import re2
 import yaml
 
-from vitals import settings
+from vitals import logs, settings
 from vitals.engines import parts
 
 STEP = 30
@@ -21,11 +24,36 @@ WARM = 70 * 60  # an hour's window and then some
 WATCHED = 30 * 60
 
 
+class Written:
+    """What the log reader counts in the demo's lines. (That it counts so is tested in tests/unit/test_logs.py.)"""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+        self.patterns = [one.pattern for one in logs.patterns(settings.load()).common]
+        self.regexes = [re2.compile(pattern.regex) for pattern in self.patterns]
+
+    def __call__(self, line: dict[str, Any]) -> None:
+        labels = f'job="{line["service"]}", profile="{line["service"]}", instance="mtail:3903"'
+        level = str(line.get("level", line.get("levelname"))).lower()
+        for other in logs.LEVELS:
+            self._add(f'app_log_lines_total{{{labels}, level="{other}"}}', other == level)
+        self._add(f"app_log_plain_lines_total{{{labels}}}", level not in logs.LEVELS)
+        text = json.dumps(line, ensure_ascii=False)
+        for pattern, regex in zip(self.patterns, self.regexes, strict=True):
+            looked_at = pattern.lines == "all" or level not in ("info", "debug")
+            self._add(f'app_log_pattern_matches_total{{{labels}, pattern="{pattern.name}"}}',
+                      looked_at and bool(regex.search(text)))
+
+    def _add(self, name: str, one: bool) -> None:
+        self.counts[name] = self.counts.get(name, 0) + one
+
+
 def _series(start: float) -> list[dict[str, str]]:
     """The demo's series as promtool writes them: name{labels} and one value a step."""
     from vitals_demo.simulation import Simulation
 
-    simulation = Simulation(seed=7, start=start)
+    written = Written()
+    simulation = Simulation(seed=7, start=start, sink=written)
     steps = (WARM + WATCHED) // STEP + 1
     values: dict[str, list[str]] = defaultdict(list)
     for i in range(steps):
@@ -41,6 +69,8 @@ def _series(start: float) -> list[dict[str, str]]:
                     # A series that begins later is blank until then.
                     series = values[f"{sample.name}{{{text}}}"]
                     series += ["_"] * (i - len(series)) + [repr(float(sample.value))]
+        for name, count in written.counts.items():
+            values[name] += ["_"] * (i - len(values[name])) + [str(count)]
     return [{"series": name, "values": " ".join(v)} for name, v in values.items()]
 
 
