@@ -29,7 +29,7 @@ def test_up_again_says_so_and_starts_nothing(stack: Stack) -> None:
 
 def test_status_names_every_part(stack: Stack) -> None:
     text = stack.vitals("status").stdout
-    for part in ("prometheus", "alertmanager", "node-exporter", "demo", "postgres", "redis", "inbox"):
+    for part in ("prometheus", "alertmanager", "node-exporter", "mtail", "demo", "postgres", "redis", "inbox"):
         assert part in text
     assert "failed" not in text
 
@@ -84,6 +84,8 @@ def test_a_new_app_is_live_after_a_reload(stack: Stack) -> None:
 @pytest.mark.parametrize(("text", "words"), [
     ("thresholds: {http_eror_ratio: 1}\n", "did you mean 'http_error_ratio'"),
     ("links: {grafana: nowhere}\n", "http"),
+    ("log_patterns: [{name: own, regex: 'a(?=b)', means: x}]\n", "RE2 cannot look around"),
+    ("log_patterns: [{name: own, regex: 'twice\\C', means: x}]\n", "mtail refuses it"),
 ])
 def test_a_bad_change_leaves_the_running_stack_alone(text: str, words: str, stack: Stack) -> None:
     config = stack.state / "native" / "config"
