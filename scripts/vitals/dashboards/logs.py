@@ -113,7 +113,7 @@ BOARD = Board(
         ),
         row(
             "Lines",
-            lines("Log lines", "The lines themselves, newest first, where Elasticsearch keeps them (`make up WITH=logs`). Each opens to its fields, job and request id among them."),
+            lines("Log lines", "The lines themselves, newest first, where Elasticsearch keeps them (`make up WITH=logs`). Time, app, level, request id and message; each opens to all of its fields. Apps are found by service.name."),
         ),
     ),
 )

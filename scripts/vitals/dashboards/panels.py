@@ -247,8 +247,9 @@ def lines(title: str, text: str, size: Size = (24, 14)) -> g.Logs:
             "refId": "A", "query": "service.name:${job:lucene}", "timeField": "@timestamp", "bucketAggs": [],
             "metrics": [{"type": "logs", "id": "1", "settings": {"limit": "500"}}]}]}),
         showTime=True, wrapLogMessages=True, enableLogDetails=True, sortOrder="Descending", dedupStrategy="none",
-        extraJson={"fieldConfig": {"defaults": {}}, "options": {"prettifyLogMessage": False,
-                                                                "showLogContextToggle": False}})
+        extraJson={"fieldConfig": {"defaults": {}}, "options": {
+            "prettifyLogMessage": False, "showLogContextToggle": False,
+            "displayedFields": ["service.name", "log.level", "http.request.id", "message"]}})
 
 
 # --- what they share ------------------------------------------------------------------------------------
