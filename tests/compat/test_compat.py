@@ -41,6 +41,7 @@ EXCEPTIONS = {
             "LlmLatencyP95High at 22m": (EDGE, 1), "LlmLatencyP99High at 6m": (YOUNG, 0)},
     "llm-vllm": {"LlmFirstTokenSlow at 6m": (YOUNG, 0), "LlmFirstTokenSlow at 16m": (EDGE, 0),
                  "LlmFirstTokenSlow at 17m": (EDGE, 1)},
+    "logs": {"LogsStopped at 31m": (EDGE, 1)},
     "postgres": {"PostgresCacheHitsLow at 34m": (YOUNG, -4), "PostgresRollbacksHigh at 19m": (YOUNG, -4)},
     "process": {"AppRestarting at 45m": (FIRST, 0), "AppRestarting at 46m": (FIRST, 0),
                 "AppRestarting at 84m": (FIRST, 2)},
