@@ -236,6 +236,7 @@ _SIGNALS = (
     _s("redis_rejected_connections", "counter", "connections", "connections refused at maxclients", "instance", "instance"),
     _s("redis_save_failed", "gauge", "state", "1 when the last background save failed", "instance", "instance", agg="max"),
     # the log reader
+    _s("log_reader_up", "gauge", "state", "1 when Prometheus reaches the log reader", "instance", "instance", agg="min"),
     _s("log_reader_lines", "counter", "lines", "lines the log reader read", "instance", "instance"),
     _s("log_reader_files", "gauge", "files", "files it has read lines from", "instance", "instance"),
     _s("log_reader_programs", "gauge", "programs", "programs it runs, one for each app with logs", "instance", "instance"),

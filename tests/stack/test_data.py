@@ -16,11 +16,14 @@ from .conftest import Stack, poll
 LOADED = settings.load()
 PROFILES = settings.load_profiles(LOADED)
 MODELS = dashboards.models(LOADED, PROFILES)
+APPS = [name for name, (profile, _) in PROFILES.items() if profile.kind == "app"]
 RECORDED: dict[str, set[str]] = {}
 for _file, _groups in recording.groups(LOADED, PROFILES).items():
     for _group in _groups:
         for _rule in _group.rules:
-            RECORDED.setdefault(_rule.labels.get("profile", ""), set()).add(_rule.record)
+            # What patterns found is recorded for every app at once.
+            for _profile in APPS if _file == "logs" else (_rule.labels.get("profile", ""),):
+                RECORDED.setdefault(_profile, set()).add(_rule.record)
 GLOBAL = RECORDED.pop("", set())
 for _name, (_profile, _) in PROFILES.items():
     RECORDED[_name] |= slo.recorded(_profile)
@@ -34,6 +37,7 @@ EMPTY_WHEN_WELL = {
     ("vitals-system-health", "Probes"): "the demo's probes use no TLS, so there is no certificate",
     ("vitals-system-health", "Certificates"): "the demo's probes use no TLS",
     ("vitals-cost", "Unpriced tokens by model"): "every model of the demo has a price",
+    ("vitals-logs", "Reader's errors"): "a reader without trouble has not counted any",
     ("vitals-business", "Registrations a day"): "its second query is last week's, and the stack is minutes old",
 }
 

@@ -35,7 +35,7 @@ ALERTS = [
         over("time() - job:log_last_line_seconds:current", "log_silence_seconds")
         + "\nand on (job) job:traffic:rate5m > 0\n"
         "and on (job, profile) up == 1\n"
-        'unless on () (up == 0 and on (job, profile) job:app:info{profile="mtail"})',
+        'unless on () job_instance:log_reader_up:current == 0',
         unit="seconds", limit="log_silence_seconds", dashboard="logs",
         summary="{{ $labels.job }} is busy and has logged nothing for {value}",
         description="{{ $labels.job }} has traffic, and no line has come into its log files for {value}; the limit is {limit}.",
@@ -47,7 +47,7 @@ ALERTS = [
         "LogsMissing", "warning", "15m",
         "job:logs:expected unless on (job) job:log_last_line_seconds:current\n"
         "and on (job) job:traffic:rate5m > 0\n"
-        'unless on () (up == 0 and on (job, profile) job:app:info{profile="mtail"})',
+        'unless on () job_instance:log_reader_up:current == 0',
         dashboard="logs",
         summary="No log line of {{ $labels.job }} was ever read",
         description="vitals.yaml says where {{ $labels.job }} logs; it has traffic, and the log reader has not seen a line of it.",
@@ -57,7 +57,7 @@ ALERTS = [
     ),
     Alert(
         "LogReaderDown", "warning", "2m",
-        'up == 0\nand on (job, profile) job:app:info{profile="mtail"}',
+        "job_instance:log_reader_up:current == 0",
         dashboard="logs",
         summary="The log reader does not answer on {{ $labels.instance }}",
         description="Prometheus cannot scrape the log reader on {{ $labels.instance }}: no log line is counted, no pattern is seen.",

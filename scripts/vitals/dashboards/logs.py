@@ -39,7 +39,7 @@ BOARD = Board(
             stat("Apps fallen silent", "Chosen apps without a log line for longer than they may be silent, with traffic or not.", "short",
                  q('count(time() - job:log_last_line_seconds:current{job=~"$job"} > on (job) job:log_silence_seconds:threshold{job=~"$job"}) or vector(0)', "apps"), steps=ANY_IS_BAD),
             stat("Log reader", "Whether Prometheus reaches the log reader. While it is down no line is counted.", "short",
-                 q('job:availability:current{profile="mtail", job=~"$exporter"}', "{{job}}"), states=UP, empty="no log reader is scraped"),
+                 q('job_instance:log_reader_up:current{job=~"$exporter"}', "{{instance}}"), states=UP, empty="no log reader is scraped"),
             table(
                 "Logs by app", "One line for each app. Last line is when the newest log line was read, to two minutes.",
                 ("job",),

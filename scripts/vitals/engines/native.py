@@ -119,8 +119,7 @@ class Native:
             rewritten = self.supervisor.write(self._parts(programs))
         if rewritten:  # other ports, other log programs, or the demo came or went
             self.supervisor.apply()
-            self.up()
-            return
+            self.up()  # to which the configuration is no news: it is in place already
         self._reload_servers()
         print("reloaded")
 
