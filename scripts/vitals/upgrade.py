@@ -81,10 +81,12 @@ def _native(settings: Settings, native: Native, with_backup: bool) -> Changes:
         parts.swap(settings, name)
     try:
         native.up()
-    except VitalsError as err:
+    except BaseException as err:
         for name in fresh:
             parts.swap(settings, name)
             parts.forget(settings, name)
+        if not isinstance(err, VitalsError):
+            raise
         native.up()
         raise VitalsError(f"{err}\nthe new versions are not well; those from before run again"
                           + (f", and the data from before is in {made}" if with_backup else "")) from err

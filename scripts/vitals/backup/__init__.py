@@ -129,7 +129,7 @@ def restore(settings: Settings, engine: Engine, source: Path, overwrite: bool = 
     manifest = archive.read(source)
     parts = [part for part in manifest.parts() if part in found.takes()]
     for part in [part for part in manifest.parts() if part not in (*parts, SETTINGS, SECRETS)]:
-        print(f"left out: {part} has no place in the {engine.name} engine")
+        print(f"left out: {part} has no place in this stack ({engine.name} engine)")
     if not parts:
         raise VitalsError(f"{source} holds nothing for the {engine.name} engine")
     ours = found.versions()

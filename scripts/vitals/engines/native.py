@@ -9,7 +9,9 @@ import shutil
 import subprocess
 import sys
 import time
+import xmlrpc.client
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -381,7 +383,8 @@ class Native:
         while waiting:
             for part in missing:
                 if part.name not in started and not any(name in waiting for name in part.after):
-                    self.supervisor.call("startProcess", part.name, False)
+                    with suppress(xmlrpc.client.Fault):  # it has ended already: its state says so
+                        self.supervisor.call("startProcess", part.name, False)
                     started.add(part.name)
             for name in [name for name in waiting if name in started and waiting[name].ready()]:
                 print(f"  {name:18} 127.0.0.1:{self.settings.ports[name]}", flush=True)
