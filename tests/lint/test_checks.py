@@ -132,6 +132,8 @@ RIGHT = {
     "count alone": "count(up{job='a'} == 0)",
     "presence": "absent(up{job='a'} == 1)",
     "watchdog": "vector(1)",
+    "watchdog compared": "vector(1) > 0",
+    "switched off": "vector(0) > 1",
     "others' alerts": 'ALERTS{alertstate="firing", severity="critical"}',
     "recorded as a condition": "job:slow:firing",
     "existence of failures": 'max_over_time(shutdown_seconds_count{status!="success"}[15m])',

@@ -45,7 +45,7 @@ def never_holds(subject: Subject, context: Context) -> Iterator[Said]:
         left, right = node.left, node.right
         if left.scalar and not right.scalar or isinstance(left, Hole) or isinstance(right, Hole):
             continue
-        if isinstance(left, Number) or not isinstance(right, Number) or right.value is None:
+        if isinstance(left, Number) or not isinstance(right, Number) or right.value is None or _constant(left):
             continue
         if isinstance(left, Binary) and left.op == "/" and is_part(left.left, left.right):
             continue  # percentage-of-part says it
@@ -61,6 +61,11 @@ def never_holds(subject: Subject, context: Context) -> Iterator[Said]:
                 f"the left side is {_range(value.low, value.high)}: {_written(node)} never holds"
             fix = "use absent(), or sum(… == bool …)" if counts else "compare with a value it can have"
             yield Said(what, fix, node.span)
+
+
+def _constant(node: Node) -> bool:
+    """``vector(1)``: whoever compares it means it, as in a watchdog or a rule that is switched off."""
+    return isinstance(node, Call) and node.func in ("vector", "time")
 
 
 def _counts(node: Node) -> bool:
@@ -98,8 +103,8 @@ def always_holds(subject: Subject, context: Context) -> Iterator[Said]:
             continue
         if not isinstance(node.right, Number) or node.left.scalar or node.right.value is None:
             continue
-        if node.op == "==" or _tells_presence(node.left) or isinstance(node.left, Call) and node.left.func == "vector":
-            continue  # a watchdog fires by design
+        if node.op == "==" or _tells_presence(node.left) or _constant(node.left):
+            continue
         value = bounds(node.left, context.catalogue)
         if value != ANYTHING and value.low <= value.high and always(node.op, value, bounds(node.right,
                                                                                           context.catalogue)):
