@@ -344,6 +344,11 @@ def main() -> None:
     except VitalsError as err:
         click.secho(f"vitals: {err}", err=True, fg="red" if sys.stderr.isatty() else None)
         sys.exit(1)
+    except ModuleNotFoundError as err:
+        if (err.name or "").split(".")[0] == "vitals":
+            raise
+        sys.exit(f"vitals: {err.name} is not installed: pip brings what `vitals lint` needs; the rest runs from a "
+                 "checkout, by `make`")
 
 
 if __name__ == "__main__":

@@ -477,6 +477,8 @@ def load(path: Path | None = None) -> Settings:
     Profiles are not read here: starting, stopping and asking for status need none of them.
     """
     path = path or Path(os.environ.get("VITALS_CONFIG") or ROOT / "vitals.yaml")
+    if path == ROOT / "vitals.yaml" and not (ROOT / "Makefile").exists():
+        raise VitalsError("only `vitals lint` runs as installed by pip; the rest runs from a checkout, by `make`")
     document = yamlfile.load(path)
     file = yamlfile.validate(document, VitalsFile)
     for name in file.ports:

@@ -69,4 +69,8 @@ def test_lint_as_installed(vitals: Path, tmp_path: Path) -> None:
     assert run("lint", "--explain", "dead-join").returncode == 0
     assert run("lint", "rules.yml", "--fail-on", "never").returncode == 0
     assert "Exit codes" in run("lint", "--help").stdout
+    for words in (["up"], ["doctor", "http://127.0.0.1:9"]):  # what is not installed says so
+        done = run(*words)
+        assert done.returncode == 1
+        assert "from a checkout, by `make`" in done.stderr and "Traceback" not in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == [".vitals-lint.yaml", "rules.yml"]
