@@ -106,7 +106,6 @@ def test_the_choice_is_kept_until_another(tmp_path: Path) -> None:
         stack.vitals("reload")
         assert "demo" not in stack.vitals("status").stdout
         stack.vitals("down")
-        stack.vitals("up")
         assert "demo" not in stack.vitals("status").stdout
         assert {f.name for f in (stack.state / "secrets").iterdir()} == {"grafana-admin"}
     finally:
