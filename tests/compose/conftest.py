@@ -32,6 +32,11 @@ def docker(*command: str, check: bool = True) -> str:
     return done.stdout.strip()
 
 
+def health(container: dict[str, Any]) -> str:
+    """What its check says; where Docker is given none, that it runs."""
+    return container["State"].get("Health", {}).get("Status", "healthy" if container["State"]["Running"] else "stopped")
+
+
 class ComposeStack(Stack):
     """A stack of containers in a folder, with its own ports, volumes and networks."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vitals.settings import ROOT
 
-from .conftest import ComposeStack, docker, get
+from .conftest import ComposeStack, docker, get, health
 
 
 def exceptions() -> set[tuple[str, str]]:
@@ -25,7 +25,7 @@ def test_every_target_is_up_and_no_rule_fails(stack: ComposeStack) -> None:
 
 
 def test_every_container_is_healthy_and_never_restarted(stack: ComposeStack) -> None:
-    found = {name: (c["State"]["Health"]["Status"], c["RestartCount"]) for name, c in stack.running().items()}
+    found = {name: (health(c), c["RestartCount"]) for name, c in stack.running().items()}
     assert {"prometheus", "alertmanager", "inbox", "demo", "postgres", "redis"} <= set(found)
     assert set(found.values()) == {("healthy", 0)}, found
 

@@ -12,7 +12,7 @@ import pytest
 
 from vitals.engines import probes
 
-from .conftest import ComposeStack, docker, get, poll
+from .conftest import ComposeStack, docker, get, health, poll
 
 JITTER = 1  # seconds by which a scrape may be late on a busy machine
 
@@ -35,7 +35,7 @@ def kill(stack: ComposeStack, service: str) -> None:
 
 def started(stack: ComposeStack, service: str) -> tuple[str, str]:
     container = stack.containers()[service]
-    return container["State"]["StartedAt"], container["State"]["Health"]["Status"]
+    return container["State"]["StartedAt"], health(container)
 
 
 @pytest.fixture(scope="module")
