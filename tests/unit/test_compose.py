@@ -7,7 +7,7 @@ import json
 import re
 import stat
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -69,22 +69,22 @@ def plugin() -> Path:
 
 
 @pytest.fixture(scope="session")
-def render(plugin: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[frozenset[str], bool], Stack]]:
+def render(plugin: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[frozenset[str], bool], Stack]:
     """``render(extras, shared)``: with these extras, on a host of its own or (not shared) in some container."""
     made: dict[tuple[frozenset[str], bool], Stack] = {}
-    with pytest.MonkeyPatch.context() as patch:
 
-        def get(extras: frozenset[str], shared: bool = False) -> Stack:
-            if (extras, shared) not in made:
+    def get(extras: frozenset[str], shared: bool = False) -> Stack:
+        if (extras, shared) not in made:
+            with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(compose_module, "LOCAL", "of-nobody.yaml")
                 patch.setattr(compose_module, "_root_is_shared", lambda: shared)
                 patch.setattr(compose_module, "_has_kernel_messages", lambda: shared)
                 loaded = settings.load().having(extras)
                 loaded = loaded.model_copy(update={"state": tmp_path_factory.mktemp("state")})
                 made[extras, shared] = Stack(loaded, plugin)
-            return made[extras, shared]
+        return made[extras, shared]
 
-        yield get
+    return get
 
 
 @pytest.fixture(scope="session")
