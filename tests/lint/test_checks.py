@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
 import pytest
 import yaml
 
@@ -37,7 +41,7 @@ def alert(expr: str, **annotations: str) -> str:
     return yaml.safe_dump({"alert": "A", "expr": expr, "labels": {"severity": "warning"}, "annotations": annotations})
 
 
-@pytest.mark.parametrize("check", [c for c in ALL if c != "untested-alert"])
+@pytest.mark.parametrize("check", [c for c in ALL if c not in ("untested-alert", "dead-link")])
 def test_a_check_finds_its_bad_example_only(check: str) -> None:
     bad = [found for found in findings(ALL[check].bad) if found.check == check]
     assert bad, "its bad example is not found"
@@ -272,3 +276,39 @@ PANELS = {
 def test_panels(unit: str, expr: str, legend: str, checks: set[str]) -> None:
     found = findings(DASHBOARD % ("timeseries", unit, expr, legend))
     assert {finding.check for finding in found if finding.severity != "info"} - {"short-window"} == checks
+
+
+def test_links_are_asked_only_online() -> None:
+    """A real server: one page, one that moved to it, one behind a login, one that is gone, one that hates HEAD."""
+    answers = {"/there": 200, "/moved": 302, "/login": 401, "/gone": 404, "/no-head": 405, "/busy": 503}
+
+    class Server(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/no-head" else answers[self.path])
+            self.send_header("Location", "/there")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def do_HEAD(self) -> None:
+            self.send_response(answers[self.path])
+            self.send_header("Location", "/there")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        base = f"http://127.0.0.1:{server.server_port}"
+        rules = [{"alert": path[1:], "expr": "up == 0", "annotations": {"runbook_url": base + path}} for path in answers]
+        read = source(yaml.safe_dump(rules) + ALL["dead-link"].bad + ALL["dead-link"].good)
+        assert lint([read], CATALOGUE, OPTIONS, checks={"dead-link"}) == []
+        found = lint([read], CATALOGUE, replace(OPTIONS, online=True), checks={"dead-link"})
+        assert {finding.subject for finding in found} == {"alert gone", "alert Down"}
+        assert {finding.text.value for finding in found} == {f"{base}/gone", "http://127.0.0.1:9/nobody-listens-here"}
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -47,6 +47,7 @@ class Request:
     no_config: bool
     catalogues: tuple[str, ...]
     prometheus: str | None
+    online: bool
     since: str | None
     baseline: Path | None
     write_baseline: Path | None
@@ -69,6 +70,7 @@ class Request:
 @click.option("--catalogue", "catalogues", multiple=True, metavar="PAGE",
               help="A saved /metrics page, or its address: what metrics there are. May be repeated.")
 @click.option("--prometheus", metavar="URL", help="A Prometheus to ask which metrics there are.")
+@click.option("--online", is_flag=True, help="Also ask whether the addresses in annotations answer.")
 @click.option("--since", metavar="REF", help="Only rules and panels that have changed since this git commit or branch.")
 @click.option("--baseline", type=File, help="A file of findings that were there before, and do not count.")
 @click.option("--write-baseline", type=File, help="Put all findings into this baseline file.")
@@ -156,7 +158,7 @@ class _Job:
         from vitals.lint import reports, run, suppressions
 
         request, config = self.request, self.config
-        options = replace(config.options, online=request.prometheus)
+        options = replace(config.options, online=request.online)
         running = config.running()
         result = run.lint(sources, self.catalogue, options, running)
         findings = [finding for source in sources for finding in source.findings] + list(result)

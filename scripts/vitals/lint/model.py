@@ -178,4 +178,4 @@ class Options:
     required_labels: tuple[str, ...] = ("severity",)  # on alerts; `a|b`: one of them
     required_annotations: tuple[str, ...] = ("summary|description|message", "runbook_url|runbook")
     prometheus: tuple[int, int] = (3, 0)  # the oldest version that the rules must run on
-    online: str | None = None  # a Prometheus address that may be asked
+    online: bool = False  # addresses in annotations may be asked

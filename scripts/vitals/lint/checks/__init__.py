@@ -9,6 +9,7 @@ from vitals.lint.checks import (
     dashboards,
     histograms,
     joins,
+    links,
     metrics,
     ratios,
     ruleset,
@@ -28,6 +29,6 @@ def _checks(*modules: ModuleType) -> dict[str, Judge]:
 
 
 ALL: dict[str, Judge] = _checks(syntax, ratios, joins, templates, conditions, histograms, selectors, windows, metrics,
-                                ruleset, dashboards)
+                                ruleset, links, dashboards)
 
 __all__ = ["ALL", "Context", "Judge", "Said", "Subject"]
