@@ -15,7 +15,7 @@ import pytest
 
 from vitals.backup import archive
 
-from .conftest import ComposeStack, docker, get
+from .conftest import ComposeStack, docker, get, poll
 
 COMMENT = "the backup's own silence"
 
@@ -41,6 +41,7 @@ def made(stack: ComposeStack, tmp_path_factory: pytest.TempPathFactory) -> Path:
     post(stack.url("inbox") + "/webhook", {"receiver": "inbox", "alerts": [
         {"status": "resolved", "labels": {"alertname": "Kept", "job": "shop-backup"}, "annotations": {}}]})
     stack.execute("postgres", "psql", "-U", "postgres", "-d", "demo", "-c", "create table kept_by_backup as select 42 as answer")
+    poll(lambda: samples(stack) > 3, 90, "some samples are there")
     folder = tmp_path_factory.mktemp("backups")
     print(stack.vitals("backup", "--to", str(folder), "--demo").stdout)
     [file] = folder.iterdir()
@@ -61,8 +62,10 @@ def restored(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
         new.remove()
 
 
-def test_new_volumes_have_all_that_was_backed_up(made: Path, restored: ComposeStack) -> None:
-    assert samples(restored, made.stat().st_mtime) > 2
+def test_new_volumes_have_all_that_was_backed_up(stack: ComposeStack, made: Path, restored: ComposeStack) -> None:
+    at = made.stat().st_mtime - 60  # before the stop
+    assert samples(restored, at) == samples(stack, at)
+    assert samples(restored, made.stat().st_mtime) > 3
     assert COMMENT in [s["comment"] for s in get(restored.url("alertmanager") + "/api/v2/silences")]
     assert [n["labels"]["alertname"] for n in restored.notifications(job="shop-backup")] == ["Kept"]
     assert restored.execute("postgres", "psql", "-U", "postgres", "-d", "demo", "-Atc", "select answer from kept_by_backup") == "42"
