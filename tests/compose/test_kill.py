@@ -44,7 +44,8 @@ def kills(stack: ComposeStack) -> list[Kill]:
         before = started(stack, service)[0]
         begun = time.time()
         kill(stack, service)
-        [asked] = poll(lambda: stack.query(f"min(timestamp(up) > {begun})"), 120, "Prometheus asks its targets")  # noqa: B023
+        killed = time.time()
+        [asked] = poll(lambda: stack.query(f"min(timestamp(up) > {killed})"), 120, "Prometheus asks its targets")  # noqa: B023
         poll(lambda: (now := started(stack, service))[0] != before and now[1] == "healthy", 240,  # noqa: B023
              f"{service} is healthy again")
         done.append(Kill(service, begun, time.time(), float(asked["value"][1]) - begun if service == "prometheus" else 0))
