@@ -16,7 +16,7 @@ SECTIONS = ("What it means", "Who is hurt", "First five minutes", "Likely causes
 GENERAL = ("README", "service-down", "high-error-rate", "database-issues", "performance-issues", "incident-response")
 # Series that Prometheus makes for every target.
 _OF_TARGETS = frozenset({"scrape_samples_post_metric_relabeling", "scrape_duration_seconds"})
-_QUERY = re.compile(r"^```promql\n(.*?)^```$", re.M | re.S)
+_QUERY = re.compile(r"^ *```promql\n(.*?)^ *```$", re.M | re.S)  # in lists they are indented
 _UNFINISHED = re.compile(r"\b(TODO|TBD|FIXME|XXX|lorem)\b", re.I)
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 

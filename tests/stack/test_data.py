@@ -101,7 +101,7 @@ def test_the_runbooks_queries_are_answered(stack: Stack) -> None:
     """Every query of every page runs as it stands; what it finds depends on the trouble."""
     pages = sorted(runbooks.folder(LOADED).glob("*.md"))
     asked = [(page.stem, query) for page in pages for query in runbooks.queries(page.read_text())]
-    assert len(asked) > 300
+    assert {page for page, _ in asked} >= {page.stem for page in pages} - {"README"}
     for page, query in asked:
         try:
             stack.query(query)
