@@ -1,4 +1,4 @@
-"""What an upgrade refuses. A real stack is upgraded in tests/stack, containers in tests/compose."""
+"""What an upgrade refuses. A real stack is upgraded in tests/stack."""
 
 from __future__ import annotations
 
