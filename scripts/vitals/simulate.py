@@ -62,11 +62,8 @@ def run(settings: Settings, profiles: Profiles, file: Path, step: int) -> list[F
         found = _evaluate(parts.tool(settings, "promtool"), place, series, begin, step, looks)
         config = place / "alertmanager" / "alertmanager.yml"
         amtool = parts.tool(settings, "amtool")
-        jobs = {dict(labels).get("job") for _, labels in series}
         firing = [Firing(dict(labels), start, stop, _told(amtool, config, dict(labels)))
-                  for labels, start, stop in _spans(found, begin, step, looks)
-                  # vitals.yaml may name more apps than the data is about.
-                  if dict(labels)["alertname"] != "ServiceMissing" or dict(labels).get("job") in jobs]
+                  for labels, start, stop in _spans(found, begin, step, looks) if _known(dict(labels), series)]
     firing.sort(key=lambda f: (f.start, sorted(f.labels.items())))
     return [Firing(f.labels, f.start, f.end, f.told, _hidden(f, firing)) for f in firing]
 
@@ -134,12 +131,22 @@ def _rules(place: Path, series: dict[tuple[str, Labels], Any]) -> list[Path]:
             if path.stem in own or not re.match("profile-|windows-|slo-(?!budget)", path.stem)]
 
 
+def _known(labels: dict[str, str], series: dict[tuple[str, Labels], Any]) -> bool:
+    """False for what vitals.yaml expects and the data is not about: other apps, and logs where none were recorded."""
+    match labels["alertname"]:
+        case "ServiceMissing":
+            return any(dict(found).get("job") == labels.get("job") for _, found in series)
+        case "LogsMissing":
+            return any(name.startswith("app_log_") for name, _ in series)
+    return True
+
+
 def _order(rules: Path) -> int:
     """What is read is evaluated before its readers: promtool would take groups in any order."""
-    kinds = ("prices", "apps", "profile", "windows", "slo-", "slo", "slo-budget", "alerts")
+    last = ("profile-", "windows-", "slo-", "slo", "slo-budget", "alerts-")
     name = rules.stem
-    return kinds.index(name) if name in kinds else kinds.index(
-        next(kind for kind in ("profile", "windows", "slo-", "alerts") if name.startswith(kind)))
+    return 1 + (last.index(name) if name in last else
+                next((i for i, kind in enumerate(last) if kind.endswith("-") and name.startswith(kind)), -1))
 
 
 # --- the engine ------------------------------------------------------------------------------------------

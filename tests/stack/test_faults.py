@@ -45,12 +45,17 @@ def seconds(for_: str) -> int:
     return int(for_[:-1]) * {"s": 1, "m": 60, "h": 3600}[for_[-1]]
 
 
+def demo(found: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Without Watchdog, and without what this machine is told for: it may be full or busy, whatever the demo does."""
+    return {(name, job) for name, job in found if name != "Watchdog" and job != "node"}
+
+
 @pytest.fixture(scope="module")
 def injected(stack: Stack) -> float:
     """All faults at once: they are in different apps, so none may hide another's alert."""
     # Rates need their window before a fault can be told from the first minutes.
     poll(lambda: stack.query("count(job:traffic:rate5m) >= 8"), 120, "traffic of all eight apps is recorded")
-    assert stack.alerts() - {("Watchdog", "")} == set()
+    assert demo(stack.alerts()) == set()
     for case in CASES:
         stack.vitals("demo", "fault", case.fault, "--job", case.job, "--minutes", str(case.minutes))
     return time.monotonic()
@@ -72,12 +77,12 @@ def test_the_alert_reaches_the_inbox_in_time(case: Case, stack: Stack, injected:
 
 
 def test_no_other_app_is_named(stack: Stack, injected: float) -> None:
-    allowed = {("Watchdog", "")} | {(name, case.on) for case in CASES for name in (case.alert, *case.others)}
+    allowed = {(name, case.on) for case in CASES for name in (case.alert, *case.others)}
     allowed |= {(name, case.job) for case in CASES for name in case.others}
-    assert stack.alerts() <= allowed
+    assert demo(stack.alerts()) <= allowed
     told = {(n["labels"]["alertname"], n["labels"].get("job", "")) for n in stack.notifications()}
     told -= {(name, job) for name, job in told if job.startswith(("shop-", "hosts", "machines"))}  # test_inhibition's
-    assert told <= allowed
+    assert demo(told) <= allowed
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if not c.rise], ids=lambda c: f"{c.fault} in {c.job}")
