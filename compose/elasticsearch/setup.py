@@ -1,7 +1,8 @@
 """What Elasticsearch and Kibana need to know, told at every start: the same again changes nothing.
 
-``setup.py elasticsearch`` gates Logstash and Kibana; ``setup.py kibana`` runs when Kibana is well. Nothing but Python's
-standard library. Passwords are read from files; none is in the environment, in an argument or in what is printed.
+``setup.py elasticsearch`` gates Logstash and Kibana; ``setup.py kibana`` runs when Kibana is well; ``snapshot`` and
+``restore`` are parts of a backup and its return. Nothing but Python's standard library. Passwords are read from files;
+none is in the environment, in an argument or in what is printed.
 """
 
 from __future__ import annotations
@@ -246,8 +247,53 @@ def kibana() -> None:
     print(f"Kibana: {found['successCount']} objects as they should be")
 
 
+# --- backup ---------------------------------------------------------------------------------------------------
+
+# Folders under path.repo (elasticsearch.yml), which whoever makes or brings back a backup fills and empties.
+TAKEN, BROUGHT = "backup", ".restore"
+# What comes back stands beside what has been written since: its streams have names of their own.
+RENAMED = r"(logs-vitals\..+)-default"
+
+
+def snapshot() -> None:
+    """All log lines into one snapshot, alone in its repository."""
+    place = "/_snapshot/vitals-backup"
+    put("PUT", place, {"type": "fs", "settings": {"location": TAKEN}})
+    try:
+        put("PUT", f"{place}/logs", {"indices": "logs-vitals.*", "include_global_state": False})
+        while (found := _snapshot(f"{place}/logs"))["state"] == "IN_PROGRESS":
+            time.sleep(min(1, WAIT_SECONDS / 10))
+        if found["state"] != "SUCCESS":
+            raise Refused(f"Elasticsearch's snapshot is {found['state']}: {str(found.get('failures'))[:300]}")
+    finally:
+        ask("DELETE", ELASTICSEARCH + place)  # the files stay, to be taken
+    print(f"Elasticsearch: a snapshot of {len(found['indices'])} indices")
+
+
+def _snapshot(path: str) -> dict[str, Any]:
+    status, text = ask("GET", ELASTICSEARCH + path)
+    if status != 200:
+        raise Refused(f"Elasticsearch does not know its snapshot: {reason(text)} ({status})")
+    return dict(json.loads(text)["snapshots"][0])
+
+
+def restore() -> None:
+    """The log lines of a snapshot, into data streams of their own: -restored-<time> instead of -default."""
+    place, stamp = "/_snapshot/vitals-restore", time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    put("PUT", place, {"type": "fs", "settings": {"location": BROUGHT, "readonly": True}})
+    try:
+        put("POST", f"{place}/logs/_restore", {
+            "indices": "logs-vitals.app*,logs-vitals.rejected*", "include_global_state": False,
+            "rename_pattern": RENAMED, "rename_replacement": f"$1-restored-{stamp}"})
+        await_answer("Elasticsearch", f"{ELASTICSEARCH}/_cluster/health?wait_for_status=yellow&timeout=5s",
+                     '"status":"(yellow|green)"')
+    finally:
+        ask("DELETE", ELASTICSEARCH + place)
+    print(f"Elasticsearch: log lines are back as logs-vitals.app-restored-{stamp}")
+
+
 if __name__ == "__main__":
     try:
-        {"elasticsearch": elasticsearch, "kibana": kibana}[sys.argv[1]]()
+        {"elasticsearch": elasticsearch, "kibana": kibana, "snapshot": snapshot, "restore": restore}[sys.argv[1]]()
     except Refused as err:
         sys.exit(f"{sys.argv[1]}-setup: {err}")

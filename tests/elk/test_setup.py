@@ -37,6 +37,9 @@ class FakeElastic(ThreadingHTTPServer):
         self.password = SECRETS["elastic"]
         self.imported = ""
         self.warming = 0  # answers 503 so often first
+        self.states = ["IN_PROGRESS", "SUCCESS"]  # of a snapshot, from one question to the next
+        self.restored: list[dict[str, Any]] = []
+        self.repositories: set[str] = set()
         self.url = f"http://127.0.0.1:{self.server_port}"
 
 
@@ -68,6 +71,10 @@ class Answer(BaseHTTPRequestHandler):
         if self.server.warming:
             self.server.warming -= 1
             self._answer(503, {"error": {"reason": "not ready"}})
+        elif self.path.startswith("/_snapshot/"):
+            state = self.server.states.pop(0) if len(self.server.states) > 1 else self.server.states[0]
+            self._answer(200, {"snapshots": [{"snapshot": "logs", "state": state, "indices": ["a", "b"],
+                                              "failures": [] if state in ("SUCCESS", "IN_PROGRESS") else [{"reason": "disk is full"}]}]})
         elif self.path.startswith("/_cluster/health"):
             self._answer(200, {"status": "green"})
         else:
@@ -81,11 +88,22 @@ class Answer(BaseHTTPRequestHandler):
             self._answer(400, {"error": {"type": "resource_already_exists_exception", "reason": "data_stream already exists"}, "status": 400})
             return
         self.server.put[self.path] = json.loads(body) if body else None
+        if self.path.startswith("/_snapshot/") and self.path.count("/") == 2:
+            self.server.repositories.add(self.path)
         self._answer(200, {"acknowledged": True})
+
+    def do_DELETE(self) -> None:
+        if not self._common():
+            self.server.repositories.discard(self.path)
+            self._answer(200, {"acknowledged": True})
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
         if self._common():
+            return
+        if self.path.endswith("/_restore"):
+            self.server.restored.append(json.loads(body))
+            self._answer(200, {"accepted": True})
             return
         assert self.headers["kbn-xsrf"] and self.path == "/api/saved_objects/_import?overwrite=true"
         boundary = self.headers["Content-Type"].partition("boundary=")[2]
@@ -284,3 +302,45 @@ def test_streams_of_kibana_and_grafana_exist():
     assert "index: logs-vitals.app-*" in source
     for field in re.findall(r"log(?:Message|Level)Field: ([a-z.]+)", source):
         assert field in FIELDS
+
+
+def test_a_snapshot_is_waited_for_and_its_repository_forgotten(elastic, run):
+    done = run("snapshot")
+    assert (done.returncode, done.stderr) == (0, "") and "2 indices" in done.stdout
+    assert elastic.put["/_snapshot/vitals-backup"] == {"type": "fs", "settings": {"location": "backup"}}
+    assert elastic.put["/_snapshot/vitals-backup/logs"] == {"indices": "logs-vitals.*", "include_global_state": False}
+    assert elastic.states == ["SUCCESS"] and elastic.repositories == set()
+
+
+@pytest.mark.parametrize("state", ["FAILED", "PARTIAL"])
+def test_a_snapshot_that_is_not_whole_is_none(elastic, run, state):
+    elastic.states = ["IN_PROGRESS", state]
+    done = run("snapshot")
+    assert done.returncode == 1 and state in done.stderr and "disk is full" in done.stderr
+    assert elastic.repositories == set()
+
+
+def test_log_lines_come_back_beside_those_that_are_there(elastic, run):
+    done = run("restore")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert elastic.put["/_snapshot/vitals-restore"]["settings"] == {"location": ".restore", "readonly": True}
+    [body] = elastic.restored
+    after = body["rename_replacement"].replace("$1", r"\1")
+    for before in ("logs-vitals.app-default", ".ds-logs-vitals.app-default-2026.11.21-000001"):
+        name = re.sub(body["rename_pattern"], after, before)
+        assert "-default" not in name and re.search(r"logs-vitals\.app-restored-\d{8}-\d{6}", name)
+    assert elastic.repositories == set()
+
+
+def test_a_snapshot_that_elasticsearch_refuses_is_told(elastic, run):
+    elastic.refuse["/_snapshot/vitals-backup"] = (500, {"error": {"reason": "location [backup] doesn't match path.repo"}})
+    done = run("snapshot")
+    assert done.returncode == 1 and "doesn't match path.repo" in done.stderr
+
+
+def test_folders_of_snapshots_are_those_that_backups_use():
+    from vitals.backup import compose as backup
+
+    configuration = (ROOT / "compose/elasticsearch/elasticsearch.yml").read_text()
+    assert f"path.repo: {backup.SNAPSHOTS} " in configuration
+    assert (namespace["TAKEN"], namespace["BROUGHT"]) == ("backup", ".restore")

@@ -42,6 +42,10 @@ VOLUMES = {
 }
 DEMO_VOLUMES = {"redis": Volume("/data", ("appendonlydir", "dump.rdb"))}
 
+# Elasticsearch's files are of use to a running Elasticsearch only: it makes a snapshot, and takes one back.
+LOG_STORE = "elasticsearch"
+SNAPSHOTS = "/usr/share/elasticsearch/data/snapshots"  # path.repo
+
 # In a volume .restore is what comes, .moving and then .replaced what was there: .moving is not complete yet.
 PUT = """set -e
 mkdir .moving
@@ -72,17 +76,18 @@ class ComposeData:
     def versions(self) -> dict[str, str]:
         images = {name: service["image"] for name, service in self.compose._rendered().items()}
         images |= {entry["Service"]: entry["Image"] for entry in self.compose._containers()}
-        readers = ("prometheus", "alertmanager", "grafana", "redis", "postgres")
+        readers = ("prometheus", "alertmanager", "grafana", "redis", "postgres", LOG_STORE)
         found = {part: ".".join(map(str, archive.version(images[part]))) for part in readers if part in images}
         return {part: version for part, version in found.items() if version}
 
     def takes(self) -> tuple[str, ...]:
-        return (*self.volumes, *(["postgres"] if "postgres" in self.compose._rendered() else ()))
+        return (*self.volumes, *(part for part in ("postgres", LOG_STORE) if part in self.compose._rendered()))
 
     def present(self) -> list[str]:
         listed = _docker("volume", "ls", "--quiet", "--filter",
                          f"label=com.docker.compose.project={self.compose.project}").split()
-        return [part for part in self.takes() if f"{self.compose.project}_{part}" in listed]
+        # Log lines that come back stand beside those that are there.
+        return [part for part in self.takes() if part != LOG_STORE and f"{self.compose.project}_{part}" in listed]
 
     def busy(self) -> bool:
         return bool(self.compose.running())
@@ -94,6 +99,8 @@ class ComposeData:
             wanted = {part: volume for part, volume in wanted.items() if part in there}
             if demo and "postgres" in there and self.busy():
                 self._dump(into / "postgres")
+            if LOG_STORE in self.compose._rendered():
+                self._snapshot(into / LOG_STORE)
             with self._still(list(wanted)) as containers:
                 for part, volume in wanted.items():
                     self._take(containers[part], volume, into / part)
@@ -221,6 +228,8 @@ class ComposeData:
     def load(self, staged: Path) -> None:
         if (staged / "grafana").exists():
             self.compose.tell("grafana")  # its data remember the admin's password of then
+        if (staged / LOG_STORE).exists():
+            self._bring_logs(staged / LOG_STORE)
         dump = staged / "postgres" / "demo.dump"
         if dump.exists():
             with dump.open("rb") as source:
@@ -233,6 +242,42 @@ class ComposeData:
                               stderr=subprocess.PIPE, text=True, env=self.compose._environment())
         if done.returncode:
             raise VitalsError(f"{command[0]} failed: {done.stderr.strip()}")
+
+
+    # --- log lines
+
+    def _running(self, service: str) -> str:
+        """The id of a service's running container, or nothing."""
+        return next((entry["ID"] for entry in self.compose._containers()
+                     if entry["Service"] == service and entry["State"] == "running"), "")
+
+    def _snapshot(self, into: Path) -> None:
+        container = self._running(LOG_STORE)
+        if not container:
+            print("log lines are not in the backup: Elasticsearch has to run for its snapshot", flush=True)
+            return
+        print("Elasticsearch makes a snapshot", flush=True)
+        folder = f"{SNAPSHOTS}/backup"
+        self.compose._compose("exec", "-T", LOG_STORE, "rm", "-rf", folder)
+        try:
+            self._set_up("snapshot")
+            self._take(container, Volume(folder, ("*",)), into)
+        finally:
+            self.compose._compose("exec", "-T", LOG_STORE, "rm", "-rf", folder, check=False)
+
+    def _bring_logs(self, staged: Path) -> None:
+        self.compose._compose("exec", "-T", LOG_STORE, "mkdir", "-p", SNAPSHOTS)
+        user = self.compose._rendered()[LOG_STORE]["user"]
+        try:
+            self._give(self._running(LOG_STORE), user, Volume(SNAPSHOTS, ("*",)), staged)
+            self._set_up("restore")
+        finally:
+            self.compose._compose("exec", "-T", LOG_STORE, "rm", "-rf", f"{SNAPSHOTS}/.restore", check=False)
+
+    def _set_up(self, what: str) -> None:
+        """compose/elasticsearch/setup.py, as its service runs it: with the password of elastic, and in its network."""
+        self.compose._compose("run", "--rm", "--no-deps", "-T", "--entrypoint", "python", "elastic-setup",
+                              "/vitals/setup.py", what)
 
 
 def _docker(*arguments: str) -> str:
