@@ -4,7 +4,7 @@ SHELL := /bin/bash
 VITALS := .venv/bin/vitals
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help preflight up down status logs reload rotate-secrets clean backup restore upgrade demo-fault doctor images-offline build check test test-compose test-elk compat mutation bench lock ready
+.PHONY: help preflight up down status logs reload rotate-secrets clean backup restore upgrade demo-fault doctor images-offline build check test test-units test-stack test-compose test-elk compat mutation bench lock ready
 
 help: ## list the verbs
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "%-18s %s\n", $$1, $$2}'
@@ -64,11 +64,17 @@ build: ready ## make rules, dashboards, routes and pages from vitals.yaml and th
 check: ready ## check generated files, rules, routes, parity, types and style (seconds)
 	@$(VITALS) check
 
-test: ready ## everything: the checks, unit tests, rule tests, and a running stack of its own
+test: ready ## everything: checks, unit and rule tests, a running stack of its own, the compose files on Docker
 	@$(VITALS) check
-	@$(PYTEST) -q -n 2 tests/unit tests/lint tests/elk tests/rules
-	@$(PYTEST) -q tests/stack
+	@$(MAKE) --no-print-directory -j 2 -Oline test-units test-stack
 	@$(MAKE) --no-print-directory test-compose
+
+# A stack mostly waits: what it leaves of the processors, the other tests take.
+test-units: ready
+	@nice $(PYTEST) -q -n 2 tests/unit tests/lint tests/elk tests/rules
+
+test-stack: ready
+	@$(PYTEST) -q tests/stack
 
 test-compose: ready ## the compose files on a real Docker engine; IMAGES=official|offline, WITH=demo,logs
 	@$(PYTEST) -q tests/compose
