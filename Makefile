@@ -66,7 +66,7 @@ check: ready ## check generated files, rules, routes, parity, types and style (s
 
 test: ready ## everything: checks, unit and rule tests, a running stack of its own, the compose files on Docker
 	@$(VITALS) check
-	@$(MAKE) --no-print-directory -j 2 -Oline test-units test-stack
+	@$(MAKE) --no-print-directory -j 2 test-units test-stack
 	@$(MAKE) --no-print-directory test-compose
 
 # A stack mostly waits: what it leaves of the processors, the other tests take.

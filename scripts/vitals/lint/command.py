@@ -102,7 +102,7 @@ def lint(list_: bool, explain: str | None, **given: object) -> None:
 
 
 def _lint(request: Request) -> int:
-    gc.set_threshold(20_000, 20, 20)  # what is read stays: to look through it again and again frees nothing
+    gc.disable()  # what is read stays: to look through it again and again frees nothing
     from vitals.lint import catalogues, config, sources
 
     if request.fix and request.diff:

@@ -48,6 +48,8 @@ def actions(text: str) -> tuple[Action, ...]:
 
 def _escaped(text: str) -> bool:
     """Whether a template makes the template (Helm, Ansible, jsonnet): what it will say is not known here."""
+    if "{{" not in text and "{%" not in text:
+        return False
     return '{{ "{{' in text or "{{`" in text or "{{ `" in text or '{{"{{' in text or "{% " in text or "{{ '{{" in text \
         or "{{'{{" in text
 
@@ -60,6 +62,14 @@ def _texts(subject: Subject, labels: bool = True) -> Iterator[Text]:
                 yield text
         if labels:
             yield from (text for text in subject.rule.labels.values() if not _escaped(text.value))
+
+
+def _templates(subject: Subject, labels: bool = True) -> Iterator[Text]:
+    """Those of them that have actions."""
+    if subject.is_alert and subject.rule:
+        for text in (*subject.rule.annotations.values(), *(subject.rule.labels.values() if labels else ())):
+            if "{{" in text.value and not _escaped(text.value):
+                yield text
 
 
 @check(
@@ -88,7 +98,7 @@ def template_label(subject: Subject, context: Context) -> Iterator[Said]:
     labels = subject.expression.root.labels
     if labels.only is None and not labels.never:
         return
-    for text in _texts(subject):
+    for text in _templates(subject):
         for label, start, end in _used(text.value):
             if labels.can_have(label):
                 continue
@@ -162,7 +172,7 @@ def template_own_label(subject: Subject, context: Context) -> Iterator[Said]:
         return
     own = {"alertname", *rule.labels, *rule.group.labels}
     text_of_all = subject.expression.text
-    for text in _texts(subject):
+    for text in _templates(subject):
         for label, start, end in _used(text.value):
             if label not in own or label in text_of_all or _ABOUT_ALERTS.search(text_of_all):
                 continue
@@ -220,7 +230,7 @@ annotations:
   summary: '{{ $value }} jobs wait'
 """)
 def template_bare_value(subject: Subject, context: Context) -> Iterator[Said]:
-    for text in _texts(subject):
+    for text in _templates(subject):
         for action in actions(text.value) if "value" in text.value else ():
             if re.match(r"value\s*(?:$|\|)", action.text):
                 yield Said("`value` is a function and takes a sample: the text will be an error message",
@@ -251,7 +261,7 @@ annotations:
   summary: '{{ $labels.instance }} is down'
 """)
 def template_unknown_field(subject: Subject, context: Context) -> Iterator[Said]:
-    for text in _texts(subject):
+    for text in _templates(subject):
         for action in actions(text.value) if "{{" in text.value else ():
             found = None if action.inside or action.keyword else _FIELD.match(action.text)
             if found and found[1] not in _FIELDS:
@@ -282,7 +292,7 @@ annotations:
   summary: '{{ printf "%.0f" $value }} jobs wait'
 """)
 def template_printf(subject: Subject, context: Context) -> Iterator[Said]:
-    for text in _texts(subject):
+    for text in _templates(subject):
         if "printf" not in text.value:
             continue
         for action in actions(text.value):
@@ -561,7 +571,7 @@ def rate_in_words(subject: Subject, context: Context) -> Iterator[Said]:
     if period is None:
         return
     is_rate = period == 1
-    for text in _texts(subject, labels=False):
+    for text in _templates(subject, labels=False):
         for action in actions(text.value):
             if action.keyword or action.inside or not _VALUE.search(action.text):
                 continue
