@@ -25,13 +25,17 @@ from vitals.lint.values import key
   expr: up == 0
 """)
 def duplicate_rule(source: Source, context: Context) -> Iterator[Said]:
-    seen: dict[tuple, Rule] = {}
+    named: dict[tuple, list[Rule]] = {}
     for group in source.groups:
         for rule in group.rules:
             labels = tuple(sorted((name, text.value) for name, text in {**group.labels, **rule.labels}.items()))
+            named.setdefault((rule.kind, rule.name.value, labels), []).append(rule)
+    for rules in named.values():
+        seen: dict[object, Rule] = {}
+        for rule in rules if len(rules) > 1 else ():
             expression = context.of(rule)
             what = key(expression.root) if expression and len(expression.text) < 5000 else rule.expr.value
-            first = seen.setdefault((rule.kind, rule.name.value, labels, what), rule)
+            first = seen.setdefault(what, rule)
             if first is not rule:
                 yield Said(f"the same rule stands in group {first.group.name}, line {first.place.line}",
                            "remove one of them", place=rule.place, subject=_subject(rule))

@@ -526,6 +526,8 @@ def limit_in_words(subject: Subject, context: Context) -> Iterator[Said]:
         if "$value" in text.value and len(text.value) > 20_000:
             continue
         for limit in limits:
+            if f"{limit:g}" not in text.value:
+                continue
             found = re.search(rf"(?<![\w.]){re.escape(f'{limit:g}')} ?(ms|milliseconds|seconds|sec|s|[KMG]i?B|%)"
                               r"(?![\w/])", text.value, re.I)
             if not found:
