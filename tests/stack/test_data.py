@@ -33,7 +33,7 @@ JOBS = {profile: profile for profile in RECORDED} | {"probe": "artisan-hub"}
 # Queries that are empty when all is well, and why. Everything else must have data.
 EMPTY_WHEN_WELL = {
     ("vitals-system-health", "Errors by endpoint"): "only endpoints with errors are listed",
-    ("vitals-system-health", "Disks"): "the time until a disk is full exists only while it fills",
+    ("vitals-infrastructure", "Disks"): "the time until a disk is full exists only while it fills",
     ("vitals-system-health", "Probes"): "the demo's probes use no TLS, so there is no certificate",
     ("vitals-system-health", "Certificates"): "the demo's probes use no TLS",
     ("vitals-cost", "Unpriced tokens by model"): "every model of the demo has a price",

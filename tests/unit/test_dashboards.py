@@ -288,7 +288,9 @@ def test_nothing_is_wrong(models: dict[str, Json], truth: Truth) -> None:
 
 
 def test_the_set(models: dict[str, Json]) -> None:
-    assert list(models) == [f"vitals-{name}" for name in ("overview", "system-health", "ai-performance", "business", "cost", "slo", "logs")]
+    assert list(models) == [f"vitals-{name}" for name in (
+        "overview", "system-health", "ai-performance", "business", "cost", "slo", "logs",
+        "infrastructure", "postgres", "redis", "monitoring")]
     for uid, model in models.items():
         assert model["uid"] == uid
         assert {link["url"] for link in model["links"]} == {f"/d/{other}" for other in models if other != uid}

@@ -6,7 +6,7 @@ from vitals.alerts import Alert, over
 ALERTS = [
     Alert(
         "ElasticsearchDown", "critical", "2m", "job_instance:elasticsearch_up:current == 0",
-        dashboard="system-health",
+        dashboard="logs",
         summary="Elasticsearch behind {{ $labels.instance }} does not answer",
         description="The exporter {{ $labels.instance }} gets no answer from Elasticsearch, or is refused.",
         means="No log can be searched. New lines wait in Logstash's queue on disk, up to its limit.",
@@ -14,7 +14,7 @@ ALERTS = [
     ),
     Alert(
         "ElasticsearchRed", "critical", "2m", "job_instance:elasticsearch_red:current == 1",
-        dashboard="system-health",
+        dashboard="logs",
         summary="Elasticsearch is red: data is missing",
         description="Elasticsearch behind {{ $labels.instance }} lacks a primary shard: some logs can be neither read nor written.",
         means="Part of the logs is not there.",
@@ -22,7 +22,7 @@ ALERTS = [
     ),
     Alert(
         "ElasticsearchYellow", "warning", "30m", "job_instance:elasticsearch_yellow:current == 1",
-        dashboard="system-health",
+        dashboard="logs",
         summary="Elasticsearch is yellow: copies are missing",
         description="Elasticsearch behind {{ $labels.instance }} lacks replica shards: all logs are there, once.",
         means="A disk that fails now takes logs with it. On one node, an index asks for replicas that cannot be.",
@@ -30,7 +30,7 @@ ALERTS = [
     ),
     Alert(
         "ElasticsearchDiskHigh", "warning", "10m", over("job_instance:elasticsearch_disk_ratio:current", "elasticsearch_disk_ratio"),
-        unit="ratio", limit="elasticsearch_disk_ratio", dashboard="system-health", keep_firing_for="10m",
+        unit="ratio", limit="elasticsearch_disk_ratio", dashboard="logs", keep_firing_for="10m",
         summary="The log store's disk is {value} full",
         description="The disk of Elasticsearch behind {{ $labels.instance }} is {value} full; the limit is {limit}. At 95% it stops writing.",
         means="Soon no log line is taken in.",
@@ -38,7 +38,7 @@ ALERTS = [
     ),
     Alert(
         "ElasticsearchReadOnly", "critical", "0m", "job_instance:elasticsearch_read_only_indices:current > 0",
-        unit="count", dashboard="system-health", keep_firing_for="5m",
+        unit="count", dashboard="logs", keep_firing_for="5m",
         summary="Elasticsearch takes no more log lines: its disk is full",
         description="{value} indices of Elasticsearch behind {{ $labels.instance }} are read-only: the disk passed the flood stage.",
         means="Nothing is written until there is room. Lines wait in Logstash's queue, then in the senders.",
@@ -46,7 +46,7 @@ ALERTS = [
     ),
     Alert(
         "ElasticsearchHeapHigh", "warning", "15m", over("job_instance:elasticsearch_heap_ratio:current", "elasticsearch_heap_ratio"),
-        unit="ratio", limit="elasticsearch_heap_ratio", dashboard="system-health", keep_firing_for="10m",
+        unit="ratio", limit="elasticsearch_heap_ratio", dashboard="logs", keep_firing_for="10m",
         summary="Elasticsearch uses {value} of its heap",
         description="Elasticsearch behind {{ $labels.instance }} has used {value} of its heap for a quarter of an hour; the limit is {limit}.",
         means="It spends its time on collecting garbage; requests are refused to save it.",
@@ -54,7 +54,7 @@ ALERTS = [
     ),
     Alert(
         "ElasticsearchRejecting", "warning", "5m", "job_instance:elasticsearch_rejections:rate5m > 0",
-        unit="per_second", dashboard="system-health", keep_firing_for="10m",
+        unit="per_second", dashboard="logs", keep_firing_for="10m",
         summary="Elasticsearch refuses writes: {value}",
         description="Elasticsearch behind {{ $labels.instance }} refuses writes because its queue is full: {value}.",
         means="Log lines come late; Logstash tries again, nothing is lost.",
@@ -64,7 +64,7 @@ ALERTS = [
         # The pipeline writes a line of its own every half minute, all the way into the store.
         "LogsNotArriving", "critical", "5m",
         "job_instance:elasticsearch_up:current == 1\nunless on (job, instance) job_instance:log_heartbeats:rate5m > 0",
-        dashboard="system-health",
+        dashboard="logs",
         summary="No log lines arrive in Elasticsearch",
         description="Not even the log pipeline's own lines arrive in Elasticsearch behind {{ $labels.instance }}, though it answers.",
         means="Logstash is down, is refused or cannot write: what happens now is not in the logs. Filebeat and Logstash's queue keep it for a while.",
@@ -72,7 +72,7 @@ ALERTS = [
     ),
     Alert(
         "LogsRejected", "warning", "0m", "job_instance:log_rejected:rate5m > 0",
-        unit="per_second", dashboard="system-health", keep_firing_for="15m",
+        unit="per_second", dashboard="logs", keep_firing_for="15m",
         summary="Elasticsearch refuses log lines: {value}",
         description="Elasticsearch behind {{ $labels.instance }} refuses log lines for what they hold: {value}. They are kept in logs-vitals.rejected-default.",
         means="These lines are missing among the others.",

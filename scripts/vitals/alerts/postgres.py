@@ -6,7 +6,7 @@ from vitals.alerts import Alert, floor, over, under
 ALERTS = [
     Alert(
         "PostgresDown", "critical", "1m", "job_instance:postgres_up:current == 0",
-        dashboard="system-health",
+        dashboard="postgres",
         summary="PostgreSQL behind {{ $labels.instance }} does not answer",
         description="The exporter {{ $labels.instance }} gets no answer from PostgreSQL.",
         means="The database is down, hangs, refuses connections, or the exporter's password is wrong.",
@@ -16,7 +16,7 @@ ALERTS = [
     Alert(
         "PostgresConnectionsExhausted", "critical", "5m",
         over("job_instance:postgres_connections_ratio:current", "postgres_connections_ratio"),
-        unit="ratio", limit="postgres_connections_ratio", dashboard="system-health", keep_firing_for="5m",
+        unit="ratio", limit="postgres_connections_ratio", dashboard="postgres", keep_firing_for="5m",
         summary="PostgreSQL: {value} of connections used",
         description="{value} of the connections of the PostgreSQL behind {{ $labels.instance }} are in use; the limit is {limit}. "
                     "New clients will be refused.",
@@ -27,14 +27,14 @@ ALERTS = [
     Alert(
         "PostgresConnectionsHigh", "warning", "10m",
         over("job_instance:postgres_connections_ratio:current", "postgres_connections_ratio_elevated"),
-        unit="ratio", limit="postgres_connections_ratio_elevated", dashboard="system-health", keep_firing_for="10m",
+        unit="ratio", limit="postgres_connections_ratio_elevated", dashboard="postgres", keep_firing_for="10m",
         summary="PostgreSQL: {value} of connections used",
         description="{value} of the connections of the PostgreSQL behind {{ $labels.instance }} are in use; the limit is {limit}.",
         means="Little room is left for a surge.", do=("Who holds them? See pg_stat_activity.", "Use a pooler."),
     ),
     Alert(
         "PostgresDeadlocks", "warning", "5m", "round(job_instance:postgres_deadlocks:rate5m * 300) >= 1",
-        dashboard="system-health", keep_firing_for="15m",
+        dashboard="postgres", keep_firing_for="15m",
         summary="PostgreSQL: {value} deadlocks in 5 minutes",
         description="The PostgreSQL behind {{ $labels.instance }} ended {value} deadlocks in 5 minutes by failing a transaction.",
         means="Transactions lock the same rows in different orders; some fail.",
@@ -44,7 +44,7 @@ ALERTS = [
         "PostgresRollbacksHigh", "warning", "15m",
         over("job_instance:postgres_rollback_ratio:rate5m", "postgres_rollback_ratio")
         + floor("job_instance:postgres_transactions:rate5m", "postgres_transactions_min", "instance"),
-        unit="ratio", limit="postgres_rollback_ratio", dashboard="system-health", keep_firing_for="10m",
+        unit="ratio", limit="postgres_rollback_ratio", dashboard="postgres", keep_firing_for="10m",
         summary="PostgreSQL: {value} of transactions are rolled back",
         description="{value} of the transactions of the PostgreSQL behind {{ $labels.instance }} are rolled back; the limit is "
                     "{limit}.",
@@ -54,7 +54,7 @@ ALERTS = [
         "PostgresCacheHitsLow", "warning", "30m",
         under("job_instance:postgres_cache_hit_ratio:current", "postgres_cache_hit_ratio_min")
         + floor("job_instance:postgres_transactions:rate5m", "postgres_transactions_min", "instance"),
-        unit="ratio", limit="postgres_cache_hit_ratio_min", dashboard="system-health", keep_firing_for="15m",
+        unit="ratio", limit="postgres_cache_hit_ratio_min", dashboard="postgres", keep_firing_for="15m",
         summary="PostgreSQL: only {value} of blocks come from memory",
         description="Only {value} of the blocks read by the PostgreSQL behind {{ $labels.instance }} come from its cache; the limit "
                     "is {limit}.",
@@ -64,7 +64,7 @@ ALERTS = [
     Alert(
         "PostgresTransactionLong", "warning", "5m",
         over("job_instance:postgres_longest_transaction_seconds:current", "postgres_transaction_seconds"),
-        unit="seconds", limit="postgres_transaction_seconds", dashboard="system-health", keep_firing_for="5m",
+        unit="seconds", limit="postgres_transaction_seconds", dashboard="postgres", keep_firing_for="5m",
         summary="PostgreSQL: a transaction has run for {value}",
         description="A transaction has been running for {value} on the PostgreSQL behind {{ $labels.instance }}; the limit is "
                     "{limit}.",

@@ -14,7 +14,7 @@ ALERTS = [
     Alert(
         "ExporterDown", "warning", "2m",
         'up == 0\nand on (job, profile) job:app:info{kind="exporter"}',
-        dashboard="system-health",
+        dashboard="monitoring",
         summary="Exporter {{ $labels.job }} does not answer on {{ $labels.instance }}",
         description="Prometheus cannot scrape {{ $labels.instance }} of {{ $labels.job }}; what it watches is unseen.",
         means="What the exporter watches may be well; nobody knows.",
@@ -23,14 +23,14 @@ ALERTS = [
     Alert(
         "StackTargetDown", "critical", "2m",
         'up == 0\nand on (job, profile) job:app:info{kind="stack"}',
-        dashboard="system-health",
+        dashboard="monitoring",
         summary="{{ $labels.job }} on {{ $labels.instance }} does not answer",
         description="Prometheus cannot scrape {{ $labels.job }} on {{ $labels.instance }}, a part of the monitoring itself.",
         means="Alerts may not be evaluated or sent.", do=("`make status`, `make logs`.", "Restart it: `make up`."),
     ),
     Alert(
         "RulesFailing", "critical", "5m", "job_instance:prometheus_rule_failures:rate5m > 0",
-        dashboard="system-health", keep_firing_for="5m",
+        dashboard="monitoring", keep_firing_for="5m",
         summary="Rules fail on {{ $labels.instance }}",
         description="Some rules of {{ $labels.instance }} cannot be evaluated: alerts built on them are dead.",
         means="Part of the alerting is blind.", do=("/api/v1/rules shows lastError.", "`make check`."),
@@ -38,7 +38,7 @@ ALERTS = [
     Alert(
         "RulesSlow", "warning", "10m",
         over("job_instance_group:prometheus_rule_lag_ratio:current", "prometheus_rule_lag_ratio"),
-        unit="ratio", limit="prometheus_rule_lag_ratio", dashboard="system-health", keep_firing_for="10m",
+        unit="ratio", limit="prometheus_rule_lag_ratio", dashboard="monitoring", keep_firing_for="10m",
         summary="Rule group {{ $labels.group }} needs {value} of its interval",
         description="Rule group {{ $labels.group }} on {{ $labels.instance }} needs {value} of its interval; the limit is {limit}. "
                     "Beyond 100% evaluations are left out.",
@@ -46,21 +46,21 @@ ALERTS = [
     ),
     Alert(
         "RulesMissed", "warning", "5m", "job_instance:prometheus_rule_missed:rate5m > 0",
-        dashboard="system-health", keep_firing_for="10m",
+        dashboard="monitoring", keep_firing_for="10m",
         summary="{{ $labels.instance }} leaves out rule evaluations",
         description="Rule groups of {{ $labels.instance }} were not evaluated in time.",
         means="Long windows count too little; alerts come late.", do=("See RulesSlow.", "Was the machine suspended?"),
     ),
     Alert(
         "NotificationsDropped", "critical", "5m", "job_instance:prometheus_notifications_dropped:rate5m > 0",
-        dashboard="system-health", keep_firing_for="5m",
+        dashboard="monitoring", keep_firing_for="5m",
         summary="{{ $labels.instance }} cannot reach Alertmanager",
         description="Alerts of {{ $labels.instance }} reach no Alertmanager.",
         means="Nobody is told of anything.", do=("Is Alertmanager up? `make status`.", "Is its address right?"),
     ),
     Alert(
         "AlertmanagerUnknown", "critical", "5m", "job_instance:prometheus_alertmanagers:current < 1",
-        dashboard="system-health",
+        dashboard="monitoring",
         summary="{{ $labels.instance }} knows no Alertmanager",
         description="{{ $labels.instance }} has no Alertmanager to send alerts to.",
         means="Nobody is told of anything.", do=("Look at alerting in prometheus.yml and at its target file.",),
@@ -69,7 +69,7 @@ ALERTS = [
         # At once: it has tried for its whole group interval already, and what can wait (info) is sent but every half hour.
         "AlertmanagerCannotSend", "critical", "0m",
         "job_instance_integration:alertmanager_notifications_failed:rate5m > 0",
-        dashboard="system-health", keep_firing_for="5m",
+        dashboard="monitoring", keep_firing_for="5m",
         summary="Alertmanager cannot send by {{ $labels.integration }}",
         description="Notifications of {{ $labels.instance }} by {{ $labels.integration }} fail.",
         means="The people behind that receiver are not told.", do=("Read Alertmanager's log.", "Has the secret changed?",
@@ -77,14 +77,14 @@ ALERTS = [
     ),
     Alert(
         "PrometheusReloadFailed", "warning", "5m", "job_instance:prometheus_reload_ok:current == 0",
-        dashboard="system-health",
+        dashboard="monitoring",
         summary="{{ $labels.instance }} runs an old configuration",
         description="The last reload of {{ $labels.instance }} failed: it runs the configuration from before.",
         means="Changes to targets and rules are not live.", do=("`make check` says what is wrong.", "`make reload`."),
     ),
     Alert(
         "AlertmanagerReloadFailed", "warning", "5m", "job_instance:alertmanager_reload_ok:current == 0",
-        dashboard="system-health",
+        dashboard="monitoring",
         summary="{{ $labels.instance }} runs an old configuration",
         description="The last reload of {{ $labels.instance }} failed: it runs the routes from before.",
         means="Changes to routes and receivers are not live.", do=("`make check` says what is wrong.", "`make reload`."),
@@ -92,7 +92,7 @@ ALERTS = [
     Alert(
         # At once: a checkpoint is made every two hours, so its failure is never seen for longer than the rate's window.
         "TsdbFailing", "critical", "0m", "job_instance:prometheus_tsdb_failures:rate5m > 0",
-        dashboard="system-health", keep_firing_for="15m",
+        dashboard="monitoring", keep_firing_for="15m",
         summary="{{ $labels.instance }} has trouble with its storage",
         description="Compactions, checkpoints, truncations or the write-ahead log of {{ $labels.instance }} fail.",
         means="Data may be lost.", do=("Disk full? Read Prometheus' log.", "Take a snapshot before you restart it."),
@@ -101,7 +101,7 @@ ALERTS = [
         # Of a full disk no other alert can tell: what it would read is not stored any more, and what fires is taken
         # back as the last samples grow old. Rules are evaluated all the same, and the Watchdog goes on firing.
         "SamplesNotStored", "critical", "1m", "time() - max(timestamp(up)) > 60\nor absent(up)",
-        dashboard="system-health",
+        dashboard="monitoring",
         summary="Prometheus stores no more samples",
         description="The newest sample of any target is more than a minute old: Prometheus scrapes nothing, or cannot write what it scrapes.",
         means="All other alerts are blind, and those that fire now will be taken back although nothing is better.",
@@ -110,7 +110,7 @@ ALERTS = [
     ),
     Alert(
         "ScrapeTooBig", "warning", "5m", "job_instance:prometheus_scrapes_too_big:rate5m > 0",
-        dashboard="system-health", keep_firing_for="10m",
+        dashboard="monitoring", keep_firing_for="10m",
         summary="{{ $labels.instance }} refuses a scrape as too big",
         description="A target exposes more than {{ $labels.instance }} takes in; all of its samples are refused.",
         means="That target is unseen.", do=("Which? /api/v1/targets shows lastError.", "`vitals doctor URL` names unbounded labels."),
@@ -121,7 +121,7 @@ ALERTS = [
              "prometheus_series_jump_ratio")
         + "\nand on (job, instance) "
         + over("job_instance:prometheus_series:current", "prometheus_series_jump_min"),
-        unit="ratio", limit="prometheus_series_jump_ratio", dashboard="system-health", keep_firing_for="30m",
+        unit="ratio", limit="prometheus_series_jump_ratio", dashboard="monitoring", keep_firing_for="30m",
         summary="{{ $labels.instance }} holds {value} of the series of an hour ago",
         description="{{ $labels.instance }} holds {value} as many series as an hour ago; the limit is {limit}.",
         means="Some label has no bounds: memory will run out.", do=("/api/v1/status/tsdb names the metrics and labels.",

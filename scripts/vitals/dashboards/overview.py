@@ -131,7 +131,7 @@ BOARD = Board(
         ),
         row(
             "Platform",
-            bargauge("Hosts", "Share of each host's processor, memory and fullest disk in use. Limits and history: System Health.", "percentunit",
+            bargauge("Hosts", "Share of each host's processor, memory and fullest disk in use. Limits and history: Infrastructure.", "percentunit",
                      q('job_instance:host_cpu_ratio:current{job=~"$exporter"}', "{{instance}} processor"),
                      q('job_instance:host_memory_ratio:current{job=~"$exporter"}', "{{instance}} memory"),
                      q('max by (job, instance) (job_instance_mountpoint:host_disk_ratio:current{job=~"$exporter"})', "{{instance}} disk"),
