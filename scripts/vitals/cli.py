@@ -64,6 +64,32 @@ def check(config: Path | None) -> None:
 
 
 @cli.command()
+@click.argument("form", required=False)
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.option("--list", "listing", is_flag=True, help="The forms, and what each is for.")
+@click.option("--overwrite", is_flag=True, help="Also replace files of an earlier export that were changed by hand.")
+@click.pass_obj
+def export(config: Path | None, form: str | None, folder: Path | None, listing: bool, overwrite: bool) -> None:
+    """Write rules and dashboards as files for what you already run."""
+    from vitals import export, settings
+
+    if listing:
+        for name, text in export.FORMS.items():
+            click.echo(f"{name:14} {text}")
+        return
+    if form is None or folder is None:
+        raise VitalsError("give a form and a folder, as in `vitals export grafana out/`; "
+                          "`vitals export --list` shows the forms")
+    done = export.write(form, settings.load(config), folder, overwrite)
+    for path in done.written:
+        click.echo(f"wrote {folder / path}")
+    for path in done.removed:
+        click.echo(f"removed {folder / path}")
+    click.echo(f"{len(done.written)} written, {len(done.removed)} removed, {done.same} the same; "
+               f"{folder / 'README.md'} says what to do with them")
+
+
+@cli.command()
 @click.argument("address", metavar="URL")
 @click.option("--profile", help="Examine by this profile instead of the one that fits best.")
 @click.option("--token-file", type=click.Path(path_type=Path), help="A file with the bearer token the page wants.")

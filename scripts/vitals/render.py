@@ -121,16 +121,24 @@ def _copy_secrets(settings: Settings, engine: EngineName, into: Path) -> None:
 def _prometheus(settings: Settings, profiles: Profiles, engine: EngineName) -> dict[str, str]:
     config = scraping.prometheus(settings, engine)
     found = {"prometheus.yml": _yaml(config, "vitals.yaml or scripts/vitals/scraping.py")}
+    for name, (content, source) in rules(settings, profiles).items():
+        found[f"rules/{name}.yml"] = _yaml(content, source)
+    return found
+
+
+def rules(settings: Settings, profiles: Profiles) -> dict[str, tuple[dict[str, Any], str]]:
+    """Every rule file without its .yml: name → (content, what it is made from)."""
+    found: dict[str, tuple[dict[str, Any], str]] = {}
     for name, groups in recording.groups(settings, profiles).items():
         kind, _, profile = name.partition("-")
         source = f"prometheus/profiles/{profile}.yaml" if kind in ("profile", "windows") else "vitals.yaml"
-        found[f"rules/{name}.yml"] = _yaml({"groups": [_group(g) for g in groups]}, source)
+        found[name] = {"groups": [_group(g) for g in groups]}, source
     for name, groups in slo.groups(settings, profiles).items():
         profile = name.partition("-")[2]
         source = f"prometheus/profiles/{profile}.yaml (slos)" if profile in profiles else "scripts/vitals/slo.py"
-        found[f"rules/{name}.yml"] = _yaml({"groups": [_group(g) for g in groups]}, source)
+        found[name] = {"groups": [_group(g) for g in groups]}, source
     for name, content in alerting.groups(settings, profiles).items():
-        found[f"rules/{name}.yml"] = _yaml(content, f"scripts/vitals/alerts/{name.removeprefix('alerts-')}.py")
+        found[name] = content, f"scripts/vitals/alerts/{name.removeprefix('alerts-')}.py"
     return found
 
 
