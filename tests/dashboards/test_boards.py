@@ -18,7 +18,7 @@ from vitals.dashboards import grafana
 from vitals.signals import SIGNALS, THRESHOLDS, threshold_series
 
 Json = dict[str, Any]
-IDS = json.loads((Path(__file__).parent / "data" / "grafana-ids.json").read_text())
+IDS = json.loads((Path(__file__).parent / "grafana" / "ids.json").read_text())
 TYPES = {"stat", "timeseries", "table", "heatmap", "bargauge", "piechart", "state-timeline"}
 INSTANT = {"stat", "table", "bargauge", "piechart"}
 LABELS = sorted({"le", "model", "type", "slo", *(label for s in SIGNALS.values() for label in s.labels)}, key=len, reverse=True)
