@@ -71,7 +71,7 @@ test: ready ## everything: checks, unit and rule tests, a running stack of its o
 
 # A stack mostly waits: what it leaves of the processors, the other tests take.
 test-units: ready
-	@nice $(PYTEST) -q -n 2 tests/unit tests/lint tests/elk tests/rules
+	@nice $(PYTEST) -q -n 2 tests/unit tests/dashboards tests/lint tests/elk tests/rules
 
 test-stack: ready
 	@$(PYTEST) -q tests/stack

@@ -128,7 +128,7 @@ def panel_problems(panel: Json, truth: Truth) -> Iterator[str]:
     for unit in (defaults.get("unit"), *(v for k, v in overrides if k == "unit")):
         if unit and unit not in IDS["units"]:
             yield f"unknown unit {unit}"
-    for calc in panel["options"].get("reduceOptions", {}).get("calcs", []):
+    for calc in [c for key in ("legend", "reduceOptions") for c in panel["options"].get(key, {}).get("calcs", [])]:
         if calc not in IDS["calculations"]:
             yield f"unknown calculation {calc}"
     for transformation in panel.get("transformations", []):

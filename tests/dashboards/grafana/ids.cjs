@@ -1,5 +1,5 @@
-// Prints the ids that Grafana resolves at run time, so that a test can tell a wrong one:
-//   npm install --ignore-scripts @grafana/data && node grafana_ids.cjs > grafana-ids.json
+// Prints the ids that Grafana resolves at run time, so that a test can tell a wrong one. In this folder:
+//   npm install --no-save --ignore-scripts @grafana/data react react-dom && node ids.cjs > ids.json
 globalThis.navigator ??= { language: 'en', languages: ['en'] }; // the package asks a browser for its language
 const data = require('@grafana/data');
 const lists = {
