@@ -52,3 +52,19 @@ def children(node: Any) -> Iterator[Any]:
         for child in value if isinstance(value, list) else [value]:
             if isinstance(child, parser.Expr):
                 yield child
+
+
+def arms(expr: str) -> list[str]:
+    """The alternatives of an expression: the sides of its outermost ``or``; itself where it has none.
+
+    An arm that reads nothing (``or vector(0)``) is one too.
+    """
+    def split(node: Any) -> Iterator[str]:
+        if isinstance(node, parser.ParenExpr):
+            yield from split(node.expr)
+        elif isinstance(node, parser.BinaryExpr) and str(node.op) == "or":
+            yield from split(node.lhs)
+            yield from split(node.rhs)
+        else:
+            yield node.prettify()
+    return list(split(parser.parse(expr)))

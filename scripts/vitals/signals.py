@@ -194,6 +194,7 @@ _SIGNALS = (
     _s("app_memory_bytes", "gauge", "bytes", "memory of the app's processes", "instance", "instance"),
     _s("app_cpu_cores", "gauge", "cores", "processor cores the app uses", "instance"),
     _s("app_start_seconds", "gauge", "timestamp", "when the app's process began (Unix time)", "instance", "instance", agg="max"),
+    _s("app_version", "gauge", "processes", "processes that run each version of the app", "version", "version"),
     # hosts
     _s("host_cpu_ratio", "gauge", "ratio", "share of a host's processor time in use", "instance", "instance", agg="max"),
     _s("host_load_ratio", "gauge", "ratio", "five-minute load per processor core", "instance", "instance", agg="max"),

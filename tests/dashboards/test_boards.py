@@ -14,7 +14,9 @@ import promql_parser as parser
 import pytest
 
 from vitals import alerts, coverage, dashboards, recording, settings, slo
-from vitals.dashboards import grafana
+from vitals.dashboards import grafana, origins
+from vitals.dashboards.origins import Origins
+from vitals.dashboards.panels import RUNBOOKS
 from vitals.signals import SIGNALS, THRESHOLDS, threshold_series
 
 Json = dict[str, Any]
@@ -26,7 +28,7 @@ OTHERS = {"up": {"instance", "job", "profile"}, "ALERTS": {"alertname", "job", "
           recording.APP_INFO: {"job", "profile", "kind"}, recording.PRICES_AS_OF: set(),
           recording.PRICE: {"model", "type"}, recording.MATCHES: {"job", "pattern", "window"},
           recording.MATCHES_LIMIT: {"job", "pattern", "severity"}}
-BUILT_IN = {"__all", "__url_time_range", "__data", "__field", "__value"}
+BUILT_IN = {"__all", "__url_time_range", "__data", "__field", "__value", "__rate_interval"}
 LINES = ("limit", "elevated", "target")
 
 
@@ -62,6 +64,12 @@ def models() -> dict[str, Json]:
     return dashboards.models(loaded, settings.load_profiles(loaded))
 
 
+@pytest.fixture(scope="module")
+def known() -> Origins:
+    loaded = settings.load(settings.ROOT / "vitals.yaml")
+    return origins.load(loaded, settings.load_profiles(loaded))
+
+
 # --- the checks -----------------------------------------------------------------------------------------
 
 
@@ -87,8 +95,8 @@ def problems(model: Json, truth: Truth, uids: set[str]) -> Iterator[str]:
     for annotation in model["annotations"]["list"]:
         if "target" in annotation:
             legend = annotation["titleFormat"] + annotation["textFormat"]
-            yield from (f"annotation {annotation['name']}: {text}"
-                        for text in query_problems(annotation["target"]["expr"], legend, truth))
+            expr = annotation["target"]["expr"].replace("$__rate_interval", "5m")
+            yield from (f"annotation {annotation['name']}: {text}" for text in query_problems(expr, legend, truth))
 
 
 def log_problems(panel: Json) -> Iterator[str]:
@@ -293,8 +301,26 @@ def test_the_set(models: dict[str, Json]) -> None:
         "infrastructure", "postgres", "redis", "monitoring")]
     for uid, model in models.items():
         assert model["uid"] == uid
-        assert {link["url"] for link in model["links"]} == {f"/d/{other}" for other in models if other != uid}
-        assert all(link["keepTime"] and link["includeVars"] for link in model["links"])
+
+
+def reached(model: Json, models: dict[str, Json]) -> set[str]:
+    """The boards that the links at the top of one lead to, a menu being filled from the tags."""
+    found = set()
+    for link in model["links"]:
+        assert link["keepTime"] and link["includeVars"]
+        if link["type"] == "dashboards":
+            assert link["asDropdown"] and link["tags"]
+            found |= {uid for uid, other in models.items() if {*link["tags"]} <= {*other["tags"]}}
+        else:
+            found.add(link["url"].removeprefix("/d/"))
+    return found
+
+
+def test_every_board_is_reached_from_every_other_without_a_wall_of_links(models: dict[str, Json]) -> None:
+    for uid, model in models.items():
+        assert reached(model, models) | {uid} == set(models)
+        assert len(model["links"]) <= 6
+        assert uid == grafana.HOME or model["links"][0]["url"] == f"/d/{grafana.HOME}"
 
 
 def test_alerts_name_panels_that_exist(models: dict[str, Json]) -> None:
@@ -315,13 +341,13 @@ def test_queries_are_listed(models: dict[str, Json]) -> None:
     assert len(listed) == sum(len(p["targets"]) for p in grafana.panels(models["vitals-overview"]))
 
 
-def test_ids_stay_when_a_panel_is_added() -> None:
+def test_ids_stay_when_a_panel_is_added(known: Origins) -> None:
     from vitals.dashboards.cost import BOARD
     from vitals.dashboards.panels import q, row, stat
 
     more = grafana.Board(BOARD.uid, BOARD.title, BOARD.text, rows=(
         row("New", stat("New", "New.", "short", q('job:llm_cost_usd:increase1h{job=~"$job"}'))), *BOARD.rows))
-    before, after = ({p["title"]: p["id"] for p in grafana.panels(grafana.model(b, [b]))} for b in (BOARD, more))
+    before, after = ({p["title"]: p["id"] for p in grafana.panels(grafana.model(b, known))} for b in (BOARD, more))
     assert after == before | {"New": after["New"]}
 
 
@@ -336,6 +362,63 @@ def test_labels_of_results() -> None:
     assert of("job_model:llm_cost_usd:increase24h / on (job, model) (job_model:llm_tokens:increase24h > 0)") == {"job", "model"}
     assert of("topk(3, job_stage:rag_latency_seconds:p95)") == {"job", "stage", "profile"}
     assert of("count(ALERTS) or vector(0)") == set()
+
+
+# --- what nobody writes by hand -------------------------------------------------------------------------
+
+
+def test_an_empty_panel_says_why(known: Origins) -> None:
+    why = known.emptiness(['job_model:llm_waiting:current{job=~"$job"}', 'job:llm_waiting:threshold{job=~"$job"}'])
+    assert why and why.short == "no app feeds llm_waiting"
+    assert why.full == ("No chosen app feeds llm_waiting (requests waiting for a model). "
+                        "Profiles that do: vllm (vllm:num_requests_waiting).")
+    idle = known.emptiness(['job:response_latency_seconds:p95{job=~"$job"}'])
+    assert idle and idle.full.startswith("No chosen app was busy, or none feeds response_latency_seconds (")
+    uncounted = known.emptiness(['job_source:leads:increase1h{job=~"$job"}'])
+    assert uncounted and uncounted.full.startswith("Nothing was counted yet, or no chosen app feeds leads (")
+    either = known.emptiness(['job:http_error_ratio:rate5m{job=~"$job"} or on (job) job:agent_failure_ratio:rate5m{job=~"$job"}'])
+    assert either and "feeds http_requests or agent_runs." in either.full
+    both = known.emptiness(['job:llm_cost_per_conversation_usd:1h{job=~"$job"}'])
+    assert both and "feeds llm_cost_usd and conversations." in both.full
+    unset = known.emptiness(['job:leads:increase1h{job=~"$job"} / on (job) job:leads_per_hour_min:threshold{job=~"$job"}'])
+    assert unset and unset.full.endswith("It also needs leads_per_hour_min, a limit that vitals.yaml or the profile sets.")
+    probed = known.emptiness(['job:probe_success:current{job=~"$job"}'])
+    assert probed and probed.full.endswith("Give it probes in vitals.yaml.")
+    assert known.emptiness(["vitals:prices_as_of_seconds:info"]) is None
+
+
+def test_the_profiles_named_are_those_that_feed(models: dict[str, Json], truth: Truth) -> None:
+    """For every panel: who is named can answer one of its queries, and where nobody is more are counted rightly."""
+    seen = 0
+    for model in models.values():
+        for panel in grafana.panels(model):
+            told = panel["fieldConfig"]["defaults"].get("noValue", "") if panel["type"] != "logs" else ""
+            if not (match := re.search(r"Profiles that do: (.*?)(?: and (\d+) more)?\.(?: It|$)", told)):
+                continue
+            seen += 1
+            exprs = [t["expr"] for t in panel["targets"] if not origins.LIMIT.fullmatch(t["expr"])]
+            feed = {name for name, series in truth.by_profile.items()
+                    if any(coverage.answers(expr, series) for expr in exprs)}
+            named = set(re.findall(r"([a-z][a-z0-9-]*)(?: \([^)]*\))?(?:, |$)", match[1]))
+            assert named <= feed, (panel["title"], named - feed)
+            assert len(named) + int(match[2] or 0) <= len(feed)
+    assert seen > 100
+
+
+def test_a_limit_leads_to_its_runbook(models: dict[str, Json], known: Origins) -> None:
+    assert known.alerts(['job:http_error_ratio:rate5m{job=~"$job"}', 'job:http_error_ratio:threshold{job=~"$job"}',
+                         'job:http_error_ratio_elevated:threshold{job=~"$job"}']) == ["HttpErrorsHigh", "HttpErrorsElevated"]
+    assert known.alerts(['job:http_error_ratio:rate5m{job=~"$job"}']) == []
+    assert known.alerts(['job_service:breaker_state:current{job=~"$job"}']) == ["BreakerOpen"]
+    pages = {path.stem for path in (settings.ROOT / "docs" / "runbooks").glob("*.md")}
+    base = settings.load(settings.ROOT / "vitals.yaml").file.links.runbooks
+    for uid, model in models.items():
+        assert RUNBOOKS not in json.dumps(model)
+        for panel in grafana.panels(model):
+            links = [link["url"] for link in panel.get("links", []) if link["title"].startswith("Runbook")]
+            assert {url.removeprefix(f"{base}/") for url in links} <= pages
+            drawn = [t for t in panel["targets"] if t.get("legendFormat", "").endswith((" limit", " elevated"))]
+            assert links or not drawn or panel["title"] == "Redis hits", f"{uid}/{panel['title']} draws a limit that no alert compares with"
 
 
 # --- each check can fail --------------------------------------------------------------------------------
@@ -419,7 +502,7 @@ FAULTS: dict[str, tuple[Callable[[Json], Any], str]] = {
     "limit not named so": (_limit_line(legendFormat="{{job}}"), "called so"),
     "limit not dashed": (_no_dashes, "not drawn as one"),
     "dead link": (lambda model: model["links"][0].update(url="/d/vitals-costs"), "does not exist"),
-    "annotation without filter": (lambda model: model["annotations"]["list"][2]["target"].update(
+    "annotation without filter": (lambda model: model["annotations"]["list"][-1]["target"].update(
         expr="changes(job_instance:app_start_seconds:current[2m]) > 0"), "annotation Restarts"),
 }
 

@@ -34,6 +34,7 @@ TOKENS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304,
 CALLS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 METRICS = (
+    gauge("target_info", "Target metadata", "service_name service_version telemetry_sdk_language telemetry_sdk_name"),
     histogram("http_server_request_duration_seconds", "Duration of HTTP server requests.",
               "http_request_method http_route http_response_status_code url_scheme error_type"),
     gauge("http_server_active_requests", "Number of active HTTP server requests.", "http_request_method url_scheme"),
@@ -170,6 +171,9 @@ APP = AppSpec(
              _timed("mcp_client_operation_duration_seconds", LogNormal(0.05), "timeout"), failure=0.001),
     ),
     levels=(
+        Level("target_info", 1, labels={"service_name": "assistant", "service_version": "2.3.0",
+                                        "telemetry_sdk_language": "python", "telemetry_sdk_name": "opentelemetry"},
+              noise=0),
         Level("http_server_active_requests", 4, labels={"http_request_method": "GET", "url_scheme": "http"},
               noise=0.3, rhythm=True, whole=True),
         Level("http_server_active_requests", 6, labels={"http_request_method": "POST", "url_scheme": "http"},

@@ -22,12 +22,13 @@ BOARDS = ("overview", "system_health", "ai_performance", "business", "cost", "sl
 def models(settings: Settings, profiles: Profiles) -> dict[str, dict[str, Any]]:
     """uid → dashboard model, ready to be written as JSON.
 
-    Dashboards read canonical series, which do not depend on profiles or settings; neither do they.
+    Queries are the same for every app; why a panel may be empty and where its runbook is come from the
+    profiles and settings.
     """
-    from vitals.dashboards import grafana  # with grafanalib, needed only here
+    from vitals.dashboards import grafana, origins  # with grafanalib, needed only here
 
-    boards = _boards()
-    return {board.uid: grafana.model(board, boards) for board in boards}
+    found = origins.load(settings, profiles)
+    return {board.uid: grafana.model(board, found) for board in _boards()}
 
 
 def audiences() -> dict[str, str]:

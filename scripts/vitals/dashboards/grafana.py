@@ -17,7 +17,8 @@ import attr
 from grafanalib import core as g
 from grafanalib._gen import DashboardEncoder
 
-from vitals.dashboards.panels import Json, Row
+from vitals.dashboards.origins import Origins
+from vitals.dashboards.panels import RUNBOOKS, Json, Row
 
 SCHEMA_VERSION = 42
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
@@ -51,8 +52,9 @@ class Variable:
     hidden: bool = False
 
 
-# Folder under grafana/dashboards/ → its title in Grafana.
-AUDIENCES = {"on-call": "On call", "engineering": "AI engineering", "business": "Business"}
+# Folder under grafana/dashboards/ → its title in Grafana; each is a menu on every dashboard.
+AUDIENCES = {"on-call": "On call", "engineering": "AI engineering", "business": "Business", "platform": "Platform"}
+HOME = "vitals-overview"
 
 
 @dataclass(frozen=True)
@@ -73,17 +75,51 @@ EXPORTER = Variable("exporter", "Exporter", EXPORTERS)
 HIDDEN_EXPORTER = Variable("exporter", "Exporter", EXPORTERS, hidden=True)
 
 
-def model(board: Board, all_boards: list[Board]) -> Json:
+def model(board: Board, origins: Origins) -> Json:
     """The dashboard as file provisioning loads it: a plain model, no envelope."""
     dashboard = g.Dashboard(
-        title=board.title, uid=board.uid, description=board.text, panels=_layout(board.rows), tags=["agent-vitals"],
+        title=board.title, uid=board.uid, description=board.text, panels=_layout(board.rows),
+        tags=["agent-vitals", _tag(board.audience)],
         timezone="browser", refresh="30s", time=g.Time(board.since, "now"), graphTooltip=1,
         templating=g.Templating([*_sources(board), *map(_variable, (JOB, *board.variables))]),
         annotations=g.Annotations(_annotations()),
-        links=[g.DashboardLink(type="link", title=other.title.removeprefix("Agent Vitals: "), uri=f"/d/{other.uid}",
-                               tooltip=other.text, includeVars=True, keepTime=True, icon="dashboard")
-               for other in all_boards if other.uid != board.uid])
-    return normalise(json.loads(json.dumps(dashboard.to_json_data(), cls=DashboardEncoder)))
+        links=_menus(board))
+    found = json.dumps(dashboard.to_json_data(), cls=DashboardEncoder).replace(RUNBOOKS, origins.runbooks)
+    kept = normalise(json.loads(found))
+    for panel in panels(kept):
+        _explain(panel, origins)
+    return kept
+
+
+def _tag(audience: str) -> str:
+    return f"vitals-{audience}"
+
+
+def _menus(board: Board) -> list[Json]:
+    """The way from every board to every other: home, and a menu for each audience, filled by Grafana from the tags."""
+    kept = {"includeVars": True, "keepTime": True, "targetBlank": False}
+    home = {"type": "link", "title": "Overview", "url": f"/d/{HOME}", "icon": "dashboard", "tags": [],
+            "tooltip": "Is anything wrong, and with which app?", "asDropdown": False, **kept}
+    menus = [{"type": "dashboards", "title": title, "tags": [_tag(name)], "asDropdown": True, "icon": "external link",
+              "tooltip": f"Dashboards of the folder {title}", "url": "", **kept} for name, title in AUDIENCES.items()]
+    return [*([home] if board.uid != HOME else []), *menus]
+
+
+def _explain(panel: Json, origins: Origins) -> None:
+    """Adds what nobody writes by hand: why the panel may be empty, and the runbooks of the alerts that it shows."""
+    if panel["type"] == "logs":
+        return
+    exprs = [target["expr"] for target in panel["targets"]]
+    defaults = panel["fieldConfig"]["defaults"]
+    if "noValue" not in defaults:
+        why = origins.emptiness(exprs)
+        small = panel["type"] in ("stat", "bargauge")  # which show it as large as a value
+        defaults["noValue"] = "nothing to show" if not why else why.short if small else why.full
+        if why and small:
+            panel["description"] += f"\n\nEmpty? {why.full}"
+    if panel["type"] != "table" and (found := origins.alerts(exprs)):
+        panel["links"] = [{"title": f"Runbook: {name}", "url": f"{origins.runbooks}/{name}", "targetBlank": True}
+                          for name in found]
 
 
 def providers() -> Json:
@@ -115,16 +151,24 @@ def _variable(variable: Variable) -> Json:
 
 
 def _annotations() -> list[Json]:
-    """What happened, across every panel: alerts that fired, processes that began anew."""
+    """What happened, across every panel: alerts that fired, new versions, processes that began anew.
+
+    Grafana asks at the panels' width, hours apart over a month: each query looks back to the point before.
+    """
     def events(name: str, color: str, expr: str, title: str, text: str) -> Json:
         return {"name": name, "datasource": SOURCE, "enable": True, "iconColor": color, "titleFormat": title,
                 "textFormat": text, "target": {"expr": expr, "refId": "Anno", "interval": "60s"}}
+
+    version, since = 'job_version:app_version:current{job=~"$job"}', "$__rate_interval"
+    before = f"last_over_time({version}[5m] offset {since})"  # not only just before: a restart is a gap
     return [
         {"name": "Annotations & Alerts", "type": "dashboard", "builtIn": 1, "enable": True, "hide": True,
          "iconColor": "rgba(0, 211, 255, 1)", "datasource": {"type": "grafana", "uid": "-- Grafana --"}},
-        events("Firing alerts", "red", 'ALERTS{alertstate="firing", severity=~"critical|warning", job=~"$job"}',
-               "{{alertname}}", "{{job}} {{severity}}"),
-        events("Restarts", "blue", 'changes(job_instance:app_start_seconds:current{job=~"$job"}[2m]) > 0',
+        events("Firing alerts", "red", 'max_over_time(ALERTS{alertstate="firing", severity=~"critical|warning", '
+               f'job=~"$job"}}[{since}])', "{{alertname}}", "{{job}} {{severity}}"),
+        events("Deployments", "purple", f"count_over_time({version}[{since}]) unless on (job, version) {before} "
+               f"and on (job) {before}", "{{job}} {{version}}", "another version than before"),
+        events("Restarts", "blue", f'changes(job_instance:app_start_seconds:current{{job=~"$job"}}[{since}]) > 0',
                "{{job}} restarted", "{{instance}}"),
     ]
 

@@ -7,18 +7,18 @@ the threshold series that the alerts compare with, and look the same on every pa
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from grafanalib import core as g
 
-from vitals.signals import RATIOS, SIGNALS, threshold_series
+from vitals.signals import threshold_series
 
 Json = dict[str, Any]
 Steps = tuple[tuple[float | None, str], ...]  # from which value on which colour; the first is None
 Size = tuple[int, int]  # width (of 24), height
+RUNBOOKS = "${runbooks}"  # stands for the address of the runbooks, until vitals.yaml has told it
 Operation = Literal["p50", "p95", "p99", "mean5m"]
 
 GREEN, RED, ORANGE, BLUE, PURPLE, GREY = "green", "red", "orange", "blue", "purple", "#8e8e8e"
@@ -151,7 +151,7 @@ def timeseries(title: str, text: str, unit: str, *queries: Query, size: Size = (
         **_common(title, text, queries, size), unit=unit, overrides=_looks(queries), valueMin=bottom, valueMax=top,
         colorMode="palette-classic-by-name", lineWidth=1, fillOpacity=30 if stack else 8, showPoints="never",
         stacking={"group": "A", "mode": "normal" if stack else "none"}, tooltipMode="multi", tooltipSort="desc",
-        extraJson={"fieldConfig": {"defaults": {"noValue": empty or _empty(queries),
+        extraJson={"fieldConfig": {"defaults": {**_no_value(empty),
                                                 "links": [*links, *logs_of(queries)],
                                                 "custom": {"spanNulls": 90_000}}},  # ms: one missed sample is no gap
                    "options": {"legend": {"showLegend": True}}})
@@ -164,7 +164,7 @@ def stat(title: str, text: str, unit: str, *queries: Query, size: Size = (4, 4),
     return g.Stat(
         **_common(title, text, queries, size, instant=True), format=unit, reduceCalc="lastNotNull",
         graphMode="none", colorMode="value", textMode="auto", thresholds=_steps(steps), mappings=_mappings(states),
-        noValue=empty or _empty(queries), overrides=[],
+        noValue=empty, overrides=[],
         extraJson={"fieldConfig": {"defaults": {"color": {"mode": "thresholds"}, "links": list(links)}},
                    "options": {"wideLayout": True, "showPercentChange": False}})
 
@@ -176,7 +176,7 @@ def bargauge(title: str, text: str, unit: str, *queries: Query, size: Size = (8,
         **_common(title, text, queries, size, instant=True), thresholds=[],
         extraJson={
             "fieldConfig": {"defaults": {
-                "unit": unit, "min": 0, "max": top, "noValue": empty or _empty(queries),
+                "unit": unit, "min": 0, "max": top, **_no_value(empty),
                 "color": {"mode": "thresholds"}, "thresholds": {"mode": "absolute", "steps": _steps(steps)}}},
             "options": {"displayMode": "gradient", "valueMode": "color", "showUnfilled": True, "sizing": "auto",
                         "minVizWidth": 8, "minVizHeight": 16, "maxVizHeight": 300, "namePlacement": "auto"}})
@@ -189,7 +189,7 @@ def pie(title: str, text: str, unit: str, *queries: Query, size: Size = (8, 8),
         **_common(title, text, queries, size, instant=True), unit=unit, pieType="donut", legendPlacement="right",
         colorMode="palette-classic-by-name",
         legendDisplayMode="table", legendValues=["value", "percent"], overrides=_looks(queries),
-        extraJson={"fieldConfig": {"defaults": {"noValue": empty or _empty(queries)}},
+        extraJson={"fieldConfig": {"defaults": {**_no_value(empty)}},
                    "options": {"legend": {"showLegend": True}}})
 
 
@@ -202,7 +202,7 @@ def heatmap(title: str, text: str, unit: str, query: Query, size: Size = (12, 8)
                  "filterValues": {"le": 1e-9}, "yAxis": {"axisPlacement": "left", "unit": unit},
                  "rowsFrame": {"layout": "auto"}, "legend": {"show": True},
                  "tooltip": {"mode": "single", "yHistogram": True}, "exemplars": {"color": "rgba(255,0,255,0.7)"}},
-        extraJson={"fieldConfig": {"defaults": {"unit": unit, "noValue": empty or _empty((query,))}}})
+        extraJson={"fieldConfig": {"defaults": {"unit": unit, **_no_value(empty)}}})
 
 
 def state_timeline(title: str, text: str, states: dict[str, tuple[str, str]], *queries: Query, size: Size = (12, 6),
@@ -210,16 +210,18 @@ def state_timeline(title: str, text: str, states: dict[str, tuple[str, str]], *q
     """Which state each thing was in, when."""
     return g.StateTimeline(
         **_common(title, text, queries, size), mappings=_mappings(states), thresholds=_steps(((None, GREY),)),
-        extraJson={"fieldConfig": {"defaults": {"unit": "none", "noValue": empty or _empty(queries)}},
+        extraJson={"fieldConfig": {"defaults": {"unit": "none", **_no_value(empty)}},
                    "options": {"legend": {"showLegend": False}}})
 
 
 def table(title: str, text: str, by: tuple[str, ...], *columns: Column, size: Size = (12, 8),
-          names: dict[str, str] | None = None, sort: str | None = None, empty: str | None = None) -> g.Table:
+          names: dict[str, str] | None = None, sort: str | None = None, link: str | None = None,
+          empty: str | None = None) -> g.Table:
     """One line for each combination of the labels ``by``, one column for each expression.
 
     Each expression is put under ``max by (…)``, so that all columns have the same labels and can be joined.
-    ``names`` are headings of the label columns; ``sort`` is the column that goes first, largest on top.
+    ``names`` are headings of the label columns; ``sort`` is the column that goes first, largest on top;
+    ``link`` is the address behind the first one, with ``${row}`` for what stands there.
     """
     queries = [Query(f"max by ({', '.join(by)}) ({column.expr})") for column in columns]
     values = ["Value"] if len(columns) == 1 else [f"Value #{ref}" for ref in _refs(columns)]
@@ -229,13 +231,14 @@ def table(title: str, text: str, by: tuple[str, ...], *columns: Column, size: Si
     tidy = {"id": "organize", "options": {"excludeByName": {"Time": True}, "indexByName": order,
                                           "renameByName": renamed}}
     first = headings[by[0]]
+    named = [{"matcher": {"id": "byName", "options": first}, "properties": [_link(link, first, first)]}] if link else []
     return g.Table(
         **_common(title, text, queries, size, instant=True, format="table"), unit="short",
-        overrides=[_column(column, first) for column in columns],
+        overrides=[*named, *(_column(column, first) for column in columns)],
         transformations=[{"id": "merge", "options": {}}, tidy],
         sortBy=[g.TableSortByField(displayName=sort, desc=True)] if sort else [],
         thresholds=_steps(NEUTRAL),
-        extraJson={"fieldConfig": {"defaults": {"noValue": empty or _empty(queries), "color": {"mode": "thresholds"},
+        extraJson={"fieldConfig": {"defaults": {**_no_value(empty), "color": {"mode": "thresholds"},
                                                 "custom": {"cellOptions": {"type": "auto"}}}},
                    "options": {"cellHeight": "sm"}})
 
@@ -263,6 +266,11 @@ def _common(title: str, text: str, queries: Iterable[Query], size: Size, instant
                for ref, query in zip(_refs(queries), queries, strict=True)]
     return {"title": title, "description": text, "targets": targets, "maxDataPoints": None,
             "interval": None if instant else "30s", "gridPos": g.GridPos(h=size[1], w=size[0], x=0, y=0)}
+
+
+def _no_value(empty: str | None) -> Json:
+    """What stands in an empty panel. Mostly nobody writes it: `grafana.model` works it out from the queries."""
+    return {"noValue": empty} if empty else {}
 
 
 def _refs(items: Iterable[object]) -> list[str]:
@@ -302,24 +310,11 @@ def _column(column: Column, first: str) -> Json:
         properties.append({"id": "thresholds", "value": {"mode": "absolute",
                                                          "steps": _steps(column.steps or NEUTRAL)}})
     if column.link:
-        url = column.link.replace("${row}", f"${{__data.fields.{first}}}")
-        properties.append({"id": "links", "value": [{"title": f"{column.title}: open", "url": url}]})
+        properties.append(_link(column.link, column.title, first))
     return {"matcher": {"id": "byName", "options": column.title}, "properties": properties}
 
 
-SERIES = re.compile(r"\bjob(?:_[a-z_]+)?:([a-z][a-z0-9_]*):(?!threshold|info)")
-_PARTS = {ratio.num.name: ratio.num.signal for ratio in RATIOS.values() if ratio.num.name}
-
-
-def _empty(queries: Iterable[Query]) -> str:
-    """Why a panel may show nothing: which signals its app would have to feed."""
-    found: dict[str, None] = {}
-    for query in queries:
-        for name in SERIES.findall(query.expr):
-            name = re.sub("_(bucket|sum|count)$", "", name) if name not in SIGNALS else name
-            if ratio := RATIOS.get(name):
-                found |= dict.fromkeys((_PARTS.get(ratio.num.name, ratio.num.signal), *ratio.den))
-            else:
-                found[_PARTS.get(name, name)] = None
-    signals = [name for name in found if name in SIGNALS]
-    return f"idle, or the app's profile feeds no {', '.join(signals[:2])}" if signals else "nothing to show"
+def _link(address: str, title: str, first: str) -> Json:
+    """A link in a table's cells; ``${row}`` becomes what stands in the first column."""
+    url = address.replace("${row}", f"${{__data.fields.{first}}}")
+    return {"id": "links", "value": [{"title": f"{title}: open", "url": url}]}
