@@ -17,6 +17,7 @@ BOARD = Board(
     "vitals-infrastructure", "Agent Vitals: Infrastructure",
     "Hosts and containers: processor, memory, disks, network.",
     variables=(EXPORTER,),
+    audience="platform",
     rows=(
         row(
             "Hosts",

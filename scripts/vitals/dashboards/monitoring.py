@@ -17,6 +17,7 @@ BOARD = Board(
     "vitals-monitoring", "Agent Vitals: Monitoring itself",
     "The health of what watches: Prometheus, its rules and storage, Alertmanager, scrapes.",
     variables=(EXPORTER,),
+    audience="platform",
     rows=(
         row(
             "The monitoring itself",

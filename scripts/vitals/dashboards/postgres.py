@@ -16,6 +16,7 @@ BOARD = Board(
     "vitals-postgres", "Agent Vitals: PostgreSQL",
     "PostgreSQL servers: connections, transactions, locks, cache, size.",
     variables=(EXPORTER,),
+    audience="platform",
     rows=(
         row(
             "PostgreSQL",

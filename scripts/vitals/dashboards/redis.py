@@ -9,6 +9,7 @@ from vitals.dashboards.panels import (
     q,
     row,
     stat,
+    target,
     timeseries,
 )
 
@@ -16,6 +17,7 @@ BOARD = Board(
     "vitals-redis", "Agent Vitals: Redis",
     "Redis servers: memory, lookups, commands, clients.",
     variables=(EXPORTER,),
+    audience="platform",
     rows=(
         row(
             "Redis",
@@ -27,7 +29,7 @@ BOARD = Board(
             timeseries("Redis memory of its limit", "Memory over maxmemory; beyond it keys are evicted or writes refused.", "percentunit",
                        q('job_instance:redis_memory_ratio:current{job=~"$exporter"}', "{{instance}}"), limit("redis_memory_ratio", "exporter"), empty="no Redis with a maxmemory is scraped"),
             timeseries("Redis hits", "Share of key lookups that found something.", "percentunit",
-                       q('job_instance:redis_hit_ratio:rate5m{job=~"$exporter"}', "{{instance}}"), limit("redis_hit_ratio_min", "exporter"), top=1),
+                       q('job_instance:redis_hit_ratio:rate5m{job=~"$exporter"}', "{{instance}}"), target("redis_hit_ratio_min", "exporter"), top=1),
             timeseries("Redis commands", "Commands a second.", "ops", q('job_instance:redis_commands:rate5m{job=~"$exporter"}', "{{instance}}")),
             timeseries("Redis clients", "Connected clients.", "short", q('job_instance:redis_clients:current{job=~"$exporter"}', "{{instance}}")),
             timeseries("Redis evictions", "Keys a minute that were dropped because memory was full.", "cpm", q('job_instance:redis_evictions:rate5m{job=~"$exporter"} * 60', "{{instance}}")),
