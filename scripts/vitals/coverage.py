@@ -8,7 +8,7 @@ from typing import Any
 import promql_parser as parser
 
 # Series that every target has.
-ALWAYS = frozenset({"up", "ALERTS"})
+ALWAYS = frozenset({"up", "ALERTS", "scrape_duration_seconds", "scrape_samples_post_metric_relabeling"})
 
 
 def answers(expr: str, recorded: set[str], surely: bool = False) -> bool:

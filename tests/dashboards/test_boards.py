@@ -24,7 +24,7 @@ IDS = json.loads((Path(__file__).parent / "grafana" / "ids.json").read_text())
 TYPES = {"stat", "timeseries", "table", "heatmap", "bargauge", "piechart", "state-timeline"}
 INSTANT = {"stat", "table", "bargauge", "piechart"}
 LABELS = sorted({"le", "model", "type", "slo", *(label for s in SIGNALS.values() for label in s.labels)}, key=len, reverse=True)
-OTHERS = {"up": {"instance", "job", "profile"}, "ALERTS": {"alertname", "job", "severity", "area", "instance"},
+OTHERS = {**dict.fromkeys(coverage.ALWAYS, {"instance", "job", "profile"}), "ALERTS": {"alertname", "job", "severity", "area", "instance"},
           recording.APP_INFO: {"job", "profile", "kind"}, recording.PRICES_AS_OF: set(),
           recording.PRICE: {"model", "type"}, recording.MATCHES: {"job", "pattern", "window"},
           recording.MATCHES_LIMIT: {"job", "pattern", "severity"}}

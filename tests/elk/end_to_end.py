@@ -237,7 +237,7 @@ def prometheus_sees_it(stack: Stack) -> None:
         found = json.loads(stack.get("prometheus", f"/api/v1/query?query={query}"))["data"]["result"]
         return found[0]["value"][1] if found else None
 
-    poll(lambda: value("job:elasticsearch_up:current") == "1", "Elasticsearch is up, says its exporter")
+    poll(lambda: value("job_instance:elasticsearch_up:current") == "1", "Elasticsearch is up, says its exporter")
     poll(lambda: float(value("job:log_heartbeats:rate5m") or 0) > 0, "the pipeline's lines arrive, says the exporter", 420)
 
 

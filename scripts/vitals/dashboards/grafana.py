@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import attr
@@ -68,10 +68,10 @@ class Board:
     variables: tuple[Variable, ...] = ()
     since: str = "now-6h"
     audience: str = "on-call"  # who opens it: one of AUDIENCES
+    apps: bool = True  # whether it shows apps; without, the choice of apps is only carried on to other dashboards
 
 
 JOB = Variable("job", "App", APPS)
-EXPORTER = Variable("exporter", "Exporter", EXPORTERS)
 HIDDEN_EXPORTER = Variable("exporter", "Exporter", EXPORTERS, hidden=True)
 
 
@@ -81,7 +81,7 @@ def model(board: Board, origins: Origins) -> Json:
         title=board.title, uid=board.uid, description=board.text, panels=_layout(board.rows),
         tags=["agent-vitals", _tag(board.audience)],
         timezone="browser", refresh="30s", time=g.Time(board.since, "now"), graphTooltip=1,
-        templating=g.Templating([*_sources(board), *map(_variable, (JOB, *board.variables))]),
+        templating=g.Templating([*_sources(board), *map(_variable, (replace(JOB, hidden=not board.apps), *board.variables))]),
         annotations=g.Annotations(_annotations()),
         links=_menus(board))
     found = json.dumps(dashboard.to_json_data(), cls=DashboardEncoder).replace(RUNBOOKS, origins.runbooks)

@@ -49,6 +49,8 @@ BREAKER = {"0": ("closed", GREEN), "1": ("open", RED), "2": ("half-open", ORANGE
 DEPLOYMENT = {"0": ("healthy", GREEN), "1": ("partly failing", ORANGE), "2": ("outage", RED)}
 OK = {"0": ("failed", RED), "1": ("ok", GREEN)}
 FAILED = {"0": ("ok", GREEN), "1": ("failed", RED)}
+SYNCED = {"0": ("on its own", ORANGE), "1": ("synchronised", GREEN)}
+REPLICA = {"0": ("primary", BLUE), "1": ("replica", PURPLE)}
 
 # Share of a limit that is used. These steps are no limits themselves: those are in the threshold series.
 OF_LIMIT: Steps = ((None, GREEN), (0.8, ORANGE), (1, RED))

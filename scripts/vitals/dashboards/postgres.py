@@ -1,43 +1,106 @@
 # ruff: noqa: E501  (a panel's texts and queries read best on one line)
-"""PostgreSQL: are the servers up, with room left, and what holds them up."""
+"""PostgreSQL: are the servers up, with room left; what holds them up, and which statements take the time."""
 
-from vitals.dashboards.grafana import EXPORTER, Board
+from vitals.dashboards.grafana import HIDDEN_EXPORTER, Board, Variable
 from vitals.dashboards.panels import (
+    REPLICA,
     UP,
+    Column,
     elevated,
     limit,
     q,
     row,
     stat,
+    table,
     timeseries,
 )
 
+HERE = '{job=~"$exporter", instance=~"$postgres"}'
+NO_STATEMENTS = "the exporter reads no statements: --collector.stat_statements, and the extension pg_stat_statements"
+
+
+def _of_statement(what: str) -> str:
+    """A statement's rate, for the twenty that take the most time of all."""
+    return (f"job_instance_database_query:postgres_statement_{what}:rate5m{HERE} "
+            f"and topk(20, job_instance_database_query:postgres_statement_seconds:rate5m{HERE})")
+
+
 BOARD = Board(
     "vitals-postgres", "Agent Vitals: PostgreSQL",
-    "PostgreSQL servers: connections, transactions, locks, cache, size.",
-    variables=(EXPORTER,),
+    "PostgreSQL servers: connections, transactions, locks, cache, disk, replication, slowest statements.",
+    variables=(HIDDEN_EXPORTER, Variable("postgres", "Server", 'label_values(job_instance:postgres_up:current{job=~"$exporter"}, instance)')),
     audience="platform",
+    apps=False,
     rows=(
         row(
-            "PostgreSQL",
-            stat("PostgreSQL", "Whether the exporter reaches the server.", "short",
-                 q('job_instance:postgres_up:current{job=~"$exporter"}', "{{instance}}"), states=UP, size=(4, 8)),
-            timeseries("Connections in use", "Connections over max_connections, idle ones too.", "percentunit",
-                       q('job_instance:postgres_connections_ratio:current{job=~"$exporter"}', "{{instance}}"), limit("postgres_connections_ratio", "exporter"), elevated("postgres_connections_ratio_elevated", "exporter"), size=(10, 8)),
-            timeseries("Connections by state", "Many idle ones: a pool too large, or a leak.", "short",
-                       q('job_instance_state:postgres_connections:current{job=~"$exporter"}', "{{instance}} {{state}}"), size=(10, 8)),
+            "Now",
+            stat("PostgreSQL", "Whether the exporter reaches the server.", "short", q(f"job_instance:postgres_up:current{HERE}", "{{instance}}"), states=UP),
+            stat("Connections used", "Connections over max_connections, idle ones too; the fullest server.", "percentunit", q(f"max(job_instance:postgres_connections_ratio:current{HERE})", "used")),
+            stat("Transactions a second", "Committed and rolled back, over all chosen servers.", "ops", q(f"sum(job_instance:postgres_transactions:rate5m{HERE})", "transactions")),
+            stat("From the buffer cache", "Share of blocks that needed no disk; the server with the lowest.", "percentunit", q(f"min(job_instance:postgres_cache_hit_ratio:current{HERE})", "hits")),
+            stat("Oldest transaction runs for", "It holds locks and keeps vacuum from cleaning.", "dtdurations", q(f"max(job_instance:postgres_longest_transaction_seconds:current{HERE})", "runs")),
+            stat("Replication lag", "How far the slowest replica is behind; a primary has none.", "s", q(f"max(job_instance:postgres_replication_lag_seconds:current{HERE})", "behind")),
+            table("PostgreSQL servers", "One line for each server.", ("instance",),
+                  Column("Now", f"job_instance:postgres_up:current{HERE}", states=UP),
+                  Column("Role", f"job_instance:postgres_replica:current{HERE}", states=REPLICA),
+                  Column("Connections", f"job_instance:postgres_connections_ratio:current{HERE}", "percentunit"),
+                  Column("Transactions/s", f"job_instance:postgres_transactions:rate5m{HERE}", "short"),
+                  Column("Rolled back", f"job_instance:postgres_rollback_ratio:rate5m{HERE}", "percentunit"),
+                  Column("From cache", f"job_instance:postgres_cache_hit_ratio:current{HERE}", "percentunit"),
+                  Column("Size", f"sum by (job, instance) (job_instance_database:postgres_database_bytes:current{HERE})", "bytes"),
+                  Column("Behind", f"job_instance:postgres_replication_lag_seconds:current{HERE}", "s"),
+                  size=(24, 6), names={"instance": "Server"}, sort="Connections"),
+            collapsed=False,
+        ),
+        row(
+            "Golden signals",
             timeseries("Transactions", "Transactions a second, committed and rolled back.", "ops",
-                       q('job_instance_outcome:postgres_transactions:rate5m{job=~"$exporter"}', "{{instance}} {{outcome}}")),
+                       q(f"job_instance_outcome:postgres_transactions:rate5m{HERE}", "{{instance}} {{outcome}}")),
             timeseries("Rollbacks", "Share of transactions that were rolled back.", "percentunit",
-                       q('job_instance:postgres_rollback_ratio:rate5m{job=~"$exporter"}', "{{instance}}"), limit("postgres_rollback_ratio", "exporter")),
-            timeseries("Blocks from the buffer cache", "Share of blocks that needed no disk.", "percentunit",
-                       q('job_instance:postgres_cache_hit_ratio:current{job=~"$exporter"}', "{{instance}}"), limit("postgres_cache_hit_ratio_min", "exporter"), top=1),
+                       q(f"job_instance:postgres_rollback_ratio:rate5m{HERE}", "{{instance}}"), limit("postgres_rollback_ratio", "exporter")),
             timeseries("Oldest transaction", "Age of the oldest running transaction; it holds locks and keeps vacuum from cleaning.", "s",
-                       q('job_instance:postgres_longest_transaction_seconds:current{job=~"$exporter"}', "{{instance}}"), limit("postgres_transaction_seconds", "exporter")),
-            timeseries("Deadlocks", "Deadlocks a minute.", "cpm", q('job_instance:postgres_deadlocks:rate5m{job=~"$exporter"} * 60', "{{instance}}")),
-            timeseries("Locks by mode", "Locks held.", "short", q('job_instance_mode:postgres_locks:current{job=~"$exporter"}', "{{instance}} {{mode}}")),
+                       q(f"job_instance:postgres_longest_transaction_seconds:current{HERE}", "{{instance}}"), limit("postgres_transaction_seconds", "exporter")),
+            timeseries("Connections in use", "Connections over max_connections, idle ones too.", "percentunit",
+                       q(f"job_instance:postgres_connections_ratio:current{HERE}", "{{instance}}"), limit("postgres_connections_ratio", "exporter"), elevated("postgres_connections_ratio_elevated", "exporter")),
+            timeseries("Connections by state", "Many idle ones: a pool too large, or a leak. Idle in transaction: an app forgot to commit.", "short",
+                       q(f"job_instance_state:postgres_connections:current{HERE}", "{{instance}} {{state}}"), stack=True),
+            timeseries("Blocks from the buffer cache", "Share of blocks that needed no disk.", "percentunit",
+                       q(f"job_instance:postgres_cache_hit_ratio:current{HERE}", "{{instance}}"), limit("postgres_cache_hit_ratio_min", "exporter"), top=1),
+            collapsed=False,
+        ),
+        row(
+            "Statements",
+            table("Slowest statements", "The twenty statements that take the most time now. Time: seconds a second, so 1 is a whole connection. A statement's text: select query from pg_stat_statements where queryid = …", ("instance", "database", "query"),
+                  Column("Time", _of_statement("seconds"), "percentunit"),
+                  Column("Calls/s", _of_statement("calls"), "short"),
+                  Column("Mean", f"({_of_statement('seconds')}) / (job_instance_database_query:postgres_statement_calls:rate5m{HERE} > 0)", "s"),
+                  size=(24, 9), names={"instance": "Server", "query": "Statement"}, sort="Time", empty=NO_STATEMENTS),
+            timeseries("Time by statement", "Seconds a second that the five most expensive statements take.", "percentunit",
+                       q(f"topk(5, job_instance_database_query:postgres_statement_seconds:rate5m{HERE})", "{{database}} {{query}}"), size=(12, 8), empty=NO_STATEMENTS),
+            timeseries("Rows", "Rows a second that statements fetched and changed.", "rowsps",
+                       q(f"job_instance_operation:postgres_rows:rate5m{HERE}", "{{instance}} {{operation}}"), size=(12, 8)),
+        ),
+        row(
+            "Locks",
+            timeseries("Locks by mode", "Locks held.", "short", q(f"job_instance_mode:postgres_locks:current{HERE}", "{{instance}} {{mode}}")),
+            timeseries("Deadlocks", "Deadlocks a minute.", "cpm", q(f"job_instance:postgres_deadlocks:rate5m{HERE} * 60", "{{instance}}", "bad")),
+            timeseries("Transaction ids", "Share of the 2³¹ transaction ids used since the oldest row was frozen. At 100 % the server stops writing; autovacuum begins at about 9 %.", "percentunit",
+                       q(f"job_instance_database:postgres_wraparound_ratio:current{HERE}", "{{instance}} {{database}}"), top=1, empty="the exporter runs without --collector.database_wraparound"),
+        ),
+        row(
+            "Disk",
+            timeseries("Blocks read", "Blocks a second that were not in the buffer cache.", "iops", q(f"job_instance:postgres_blocks_read:rate5m{HERE}", "{{instance}}")),
+            timeseries("Temporary files", "Bytes a second written because a sort or join did not fit work_mem.", "Bps", q(f"job_instance:postgres_temp_bytes:rate5m{HERE}", "{{instance}}")),
+            timeseries("Checkpoints", "Checkpoints an hour. Requested: the log was full before the time was up; raise max_wal_size.", "short",
+                       q(f"job_instance_kind:postgres_checkpoints:rate5m{HERE} * 3600", "{{instance}} {{kind}}"), empty="the exporter reads no checkpoints: since PostgreSQL 17 only with --collector.stat_checkpointer"),
             timeseries("Database size", "Bytes on disk.", "bytes",
-                       q('job_instance_database:postgres_database_bytes:current{job=~"$exporter"}', "{{instance}} {{database}}"), size=(24, 6)),
+                       q(f"job_instance_database:postgres_database_bytes:current{HERE}", "{{instance}} {{database}}"), size=(12, 8)),
+            timeseries("Log of changes", "Bytes of write-ahead log (WAL) on disk. Growing without end: a replica or an archive is gone, and its part is kept.", "bytes",
+                       q(f"job_instance:postgres_wal_bytes:current{HERE}", "{{instance}}"), size=(12, 8)),
+        ),
+        row(
+            "Replication",
+            timeseries("Replication lag of each server", "How far each replica is behind its primary.", "s", q(f"job_instance:postgres_replication_lag_seconds:current{HERE}", "{{instance}}"), size=(24, 8)),
         ),
     ),
 )
