@@ -39,15 +39,20 @@ def rule(alert: Alert, area: str, settings: Settings, change: AlertChange | None
         "summary": alert.text(alert.summary),
         "description": description,
         "runbook_url": f"{links.runbooks}/{alert.name}",
-        "dashboard_url": f"{links.grafana}/d/vitals-{alert.dashboard}" + _job_variable(alert),
+        "dashboard_url": f"{links.grafana}/d/vitals-{alert.dashboard}" + _variable(alert, area),
     }
     return result
 
 
-def _job_variable(alert: Alert) -> str:
-    """Dashboards open on the alert's own app; alerts that belong to no job open on all."""
-    of_no_job = ("Watchdog", "PricesStale", "SamplesNotStored")
-    return "" if alert.name in of_no_job else "?var-job={{ $labels.job | urlquery }}"
+# Areas of alerts that are about no app, and the variable of their dashboard that chooses one instance, where it has one.
+_NO_APP = {"host": "host", "containers": "", "postgres": "postgres", "redis": "redis", "elasticsearch": "", "stack": ""}
+
+
+def _variable(alert: Alert, area: str) -> str:
+    """Dashboards open on what the alert is about: its app, its host or server; else on all."""
+    name = _NO_APP.get(area, "" if alert.name == "PricesStale" or alert.dashboard == "monitoring" else "job")
+    label = "job" if name == "job" else "instance"
+    return f"?var-{name}={{{{ $labels.{label} | urlquery }}}}" if name else ""
 
 
 def groups(settings: Settings, profiles: Profiles) -> dict[str, dict[str, Any]]:

@@ -58,7 +58,7 @@ ALERTS = [
     Alert(
         "LogReaderDown", "warning", "2m",
         "job_instance:log_reader_up:current == 0",
-        dashboard="logs",
+        dashboard="monitoring",
         summary="The log reader does not answer on {{ $labels.instance }}",
         description="Prometheus cannot scrape the log reader on {{ $labels.instance }}: no log line is counted, no pattern is seen.",
         means="Alerts on logs are blind; the applications themselves may be well.",
@@ -66,7 +66,7 @@ ALERTS = [
     ),
     Alert(
         "LogReaderFailing", "warning", "5m", "job_instance:log_reader_errors:rate5m > 0",
-        dashboard="logs", keep_firing_for="10m",
+        dashboard="monitoring", keep_firing_for="10m",
         summary="The log reader on {{ $labels.instance }} has trouble",
         description="The log reader on {{ $labels.instance }} fails to read files or to run its programs: some lines are not counted.",
         means="Part of what is in the logs is not seen.",
