@@ -44,7 +44,7 @@ def rule(alert: Alert, area: str, settings: Settings, change: AlertChange | None
     return result
 
 
-# Areas of alerts that are about no app, and the variable of their dashboard that chooses one instance, where it has one.
+# Areas whose alerts are about no app → the variable of their dashboard that chooses one instance, where it has one.
 _NO_APP = {"host": "host", "containers": "", "postgres": "postgres", "redis": "redis", "elasticsearch": "", "stack": ""}
 
 

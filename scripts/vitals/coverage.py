@@ -11,12 +11,12 @@ import promql_parser as parser
 ALWAYS = frozenset({"up", "ALERTS", "scrape_duration_seconds", "scrape_samples_post_metric_relabeling"})
 
 
-def answers(expr: str, recorded: set[str], surely: bool = False) -> bool:
-    """True when the expression can give data from these series (and ``up``, ``ALERTS``).
+def answers(expr: str, recorded: set[str], surely: bool = False, always: frozenset[str] = ALWAYS) -> bool:
+    """True when the expression can give data from these series and those that are ``always`` there.
 
     One arm of an ``or`` is enough. What ``unless`` takes away need not be there; ``surely``, it may not.
     """
-    return _answers(parser.parse(expr), recorded | ALWAYS, surely)
+    return _answers(parser.parse(expr), recorded | always, surely)
 
 
 def reads(expr: str) -> set[str]:

@@ -204,7 +204,8 @@ def _present(signal: Signal, feed: Feed, found: Page) -> Feed | None:
     """The feed with the sources that the page has; None when it has none."""
     if feed.expr:
         text, names = _expression(feed.expr)
-        return feed if coverage.answers(text, {name for name in names if found.find(name)}) else None
+        there = {name for name in names if found.find(name)}
+        return feed if coverage.answers(text, there, always=frozenset({"up"})) else None
     sources = [source for source in feed.metrics() if found.find(source.metric + _suffix(signal))]
     if not sources:
         return None

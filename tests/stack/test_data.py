@@ -30,9 +30,15 @@ for _name, (_profile, _) in PROFILES.items():
 # A demo app is a job of its profile's name; probes have the job of the app that they ask.
 JOBS = {profile: profile for profile in RECORDED} | {"probe": "artisan-hub"}
 
+INSTANCES = ("host", "postgres", "redis")  # variables that hold instances; all others hold jobs
+
 # Queries that are empty when all is well, and why. Everything else must have data.
 EMPTY_WHEN_WELL = {
     ("vitals-system-health", "Errors by endpoint"): "only endpoints with errors are listed",
+    ("vitals-monitoring", "Targets that do not answer"): "all answer",
+    ("vitals-monitoring", "Cluster members"): "one Alertmanager is no cluster",
+    ("vitals-monitoring", "Log reader's errors"): "a reader without trouble has not counted any",
+    ("vitals-redis", "Replica lag"): "the demo's Redis has no replica",
     ("vitals-infrastructure", "Disks"): "the time until a disk is full exists only while it fills",
     ("vitals-system-health", "Probes"): "the demo's probes use no TLS, so there is no certificate",
     ("vitals-system-health", "Certificates"): "the demo's probes use no TLS",
@@ -43,8 +49,9 @@ EMPTY_WHEN_WELL = {
 
 
 def concrete(expr: str, job: str) -> str:
-    """A panel's query as Grafana would send it with one app chosen (every variable of ours holds jobs)."""
-    return re.sub(r"\$\{?[a-z_]+\}?", job, expr.replace("$__rate_interval", "5m"))
+    """A panel's query as Grafana would send it with one app, and every host and server chosen."""
+    expr = re.sub(rf"\$\{{?({'|'.join(INSTANCES)})\}}?", ".*", expr.replace("$__rate_interval", "5m"))
+    return re.sub(r"\$\{?[a-z_]+\}?", job, expr)
 
 
 def fed_by(expr: str) -> list[str]:

@@ -77,11 +77,12 @@ HIDDEN_EXPORTER = Variable("exporter", "Exporter", EXPORTERS, hidden=True)
 
 def model(board: Board, origins: Origins) -> Json:
     """The dashboard as file provisioning loads it: a plain model, no envelope."""
+    variables = (replace(JOB, hidden=not board.apps), *board.variables)
     dashboard = g.Dashboard(
         title=board.title, uid=board.uid, description=board.text, panels=_layout(board.rows),
         tags=["agent-vitals", _tag(board.audience)],
         timezone="browser", refresh="30s", time=g.Time(board.since, "now"), graphTooltip=1,
-        templating=g.Templating([*_sources(board), *map(_variable, (replace(JOB, hidden=not board.apps), *board.variables))]),
+        templating=g.Templating([*_sources(board), *map(_variable, variables)]),
         annotations=g.Annotations(_annotations()),
         links=_menus(board))
     found = json.dumps(dashboard.to_json_data(), cls=DashboardEncoder).replace(RUNBOOKS, origins.runbooks)

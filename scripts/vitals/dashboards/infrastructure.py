@@ -31,7 +31,7 @@ BOARD = Board(
             stat("Busiest processor", "The host with the least processor time left.", "percentunit", q(f"max(job_instance:host_cpu_ratio:current{HERE})", "processor")),
             stat("Fullest memory", "The host with the least memory left.", "percentunit", q(f"max(job_instance:host_memory_ratio:current{HERE})", "memory")),
             stat("Fullest disk", "The file system with the least room left.", "percentunit", q(f"max(job_instance_mountpoint:host_disk_ratio:current{HERE})", "disk")),
-            stat("Waiting for the processor", "The largest share of the last five minutes in which work waited for a processor.", "percentunit", q(f'max(job_instance_resource:host_pressure_seconds:rate5m{{job=~"$exporter", instance=~"$host", resource="cpu"}})', "waited"), empty="no host's kernel tells its pressure"),
+            stat("Waiting for the processor", "The largest share of the last five minutes in which work waited for a processor.", "percentunit", q('max(job_instance_resource:host_pressure_seconds:rate5m{job=~"$exporter", instance=~"$host", resource="cpu"})', "waited"), empty="no host's kernel tells its pressure"),
             stat("Killed for memory in 24 hours", "Processes that were killed because a host's memory ran out.", "short", q(f"sum(sum_over_time(job_instance:host_oom_kills:rate5m{HERE}[24h])) * 30", "kills"), steps=ANY_IS_BAD),
             table("Hosts", "One line for each host. Waited: share of the last five minutes in which work waited for that resource.", ("instance",),
                   Column("Processor", f"job_instance:host_cpu_ratio:current{HERE}", "percentunit"),
