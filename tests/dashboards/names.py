@@ -52,10 +52,6 @@ def _panel(panel: Json) -> Iterator[str]:
         for column in _named(said, "fields"):
             if column not in columns:
                 yield f"a link passes on column {column}, which is not there"
-    for steps in _steps(config):
-        values = [step["value"] for step in steps[1:]]
-        if values != sorted(set(values)):
-            yield f"thresholds do not rise: {', '.join(map(str, values))}"
 
 
 def _links(panel: Json) -> Iterator[Json]:
@@ -78,12 +74,6 @@ def _columns(panel: Json) -> set[str]:
     """What a table's columns are called in the end."""
     renamed = next((t["options"]["renameByName"] for t in panel.get("transformations", []) if t["id"] == "organize"), {})
     return set(renamed.values())
-
-
-def _steps(config: Json) -> Iterator[list[Json]]:
-    defaults = config.get("defaults", {}).get("thresholds")
-    changed = [p["value"] for o in config.get("overrides", []) for p in o["properties"] if p["id"] == "thresholds"]
-    yield from (thresholds["steps"] for thresholds in (defaults, *changed) if thresholds)
 
 
 def _labels(expr: str) -> set[str]:

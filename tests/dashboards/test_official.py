@@ -136,7 +136,7 @@ MISTAKES: dict[str, tuple[Change, str]] = {
     "beyond the grid": (at("timeseries", "gridPos", "w", to=25), "wider than the grid"),
     "one id for two": (lambda model: model["panels"][2].update(id=model["panels"][1]["id"]), "[duplicate-panel-id]"),
     "thresholds that fall": (at("bargauge", *DEFAULTS, "thresholds", "steps",
-                                to=lambda steps: [steps[0], {"value": 2, "color": "red"}, {"value": 1, "color": "green"}]), "do not rise"),
+                                to=lambda steps: [steps[0], {"value": 2, "color": "red"}, {"value": 1, "color": "green"}]), "[threshold-order]"),
     # PromQL
     "parenthesis": (at("timeseries", *EXPR, to=lambda expr: f"sum({expr}"), "unclosed left parenthesis"),
     "function that is none": (at("stat", *EXPR, to=lambda expr: f"average({expr})"), "unknown function"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
 
 from vitals.lint.checks.base import Context, Dashboard, Edit, Panel, Said, Subject, check, parsed
 from vitals.lint.checks.grafana_units import IDS
@@ -232,6 +234,47 @@ def duplicate_panel_id(dashboard: Dashboard, context: Context) -> Iterator[Said]
         if first is not panel:
             yield Said(f"the id {panel.identity} is that of panel {first.title or first.type} too", "give it another",
                        place=panel.place, subject=f"panel {panel.title or panel.type}")
+
+
+@check(
+    "threshold-order", "warning", "panel",
+    "Thresholds that do not rise",
+    why="Grafana takes the steps one after the other and stops at the first that is above the value: a step behind a "
+        "higher one is never reached, and the panel keeps the wrong colour.",
+    bad="""\
+type: stat
+fieldConfig:
+  defaults:
+    thresholds: {steps: [{value: null, color: green}, {value: 90, color: red}, {value: 70, color: orange}]}
+""",
+    good="""\
+type: stat
+fieldConfig:
+  defaults:
+    thresholds: {steps: [{value: null, color: green}, {value: 70, color: orange}, {value: 90, color: red}]}
+""")
+def threshold_order(panel: Panel, context: Context) -> Iterator[Said]:
+    config = panel.model.get("fieldConfig")
+    config = config if isinstance(config, dict) else {}
+    found = [config.get("defaults"), *(_changes(config, "thresholds"))]
+    for thresholds in (each.get("thresholds") for each in found if isinstance(each, dict)):
+        steps = thresholds.get("steps") if isinstance(thresholds, dict) else None
+        values = [step.get("value") for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+        numbers = [value for value in values if isinstance(value, int | float)]
+        for lower, value in pairwise(numbers):
+            if value < lower:
+                yield Said(f"the step {value:g} stands behind {lower:g}", "let the steps rise")
+                break
+
+
+def _changes(config: dict[str, Any], name: str) -> Iterator[dict[str, Any]]:
+    """What overrides put in the place of a default."""
+    overrides = config.get("overrides")
+    for override in overrides if isinstance(overrides, list) else []:
+        properties = override.get("properties") if isinstance(override, dict) else None
+        for change in properties if isinstance(properties, list) else []:
+            if isinstance(change, dict) and change.get("id") == name:
+                yield {name: change.get("value")}
 
 
 @check(
