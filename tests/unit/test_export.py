@@ -55,7 +55,7 @@ def test_nobody_is_alerted_that_the_demo_is_absent(bundle: Bundle) -> None:
     """vitals.yaml as it comes has the demo and no app of one's own: no app is expected."""
     records = {rule.get("record") for content in bundle.rules.values() for group in content["groups"] for rule in group["rules"]}
     assert len(records) > 500
-    assert not records & {"job:app:expected", "job:log:expected"}
+    assert not records & {"job:app:expected", "job:logs:expected"}
 
 
 # --- grafana --------------------------------------------------------------------------------------------
