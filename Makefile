@@ -4,7 +4,7 @@ SHELL := /bin/bash
 VITALS := .venv/bin/vitals
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help preflight up down status logs reload rotate-secrets clean backup restore upgrade demo-fault doctor images-offline build check test test-units test-stack test-compose test-elk compat mutation bench lock ready
+.PHONY: help preflight up down status logs reload rotate-secrets clean backup restore upgrade demo-fault doctor images-offline import build check test test-units test-stack test-compose test-elk compat mutation bench lock ready
 
 help: ## list the verbs
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "%-18s %s\n", $$1, $$2}'
@@ -57,6 +57,13 @@ doctor: ready ## which profile fits a /metrics page: URL=http://127.0.0.1:8000/m
 
 images-offline: ready ## make look-alikes of the images from Debian packages, where no registry is reachable
 	@$(VITALS) images offline
+
+# A token on make's command line would be read by others: it comes from the environment or a file.
+import: ready ## the dashboards into a Grafana of yours: GRAFANA_URL=… DRY_RUN=1 OVERWRITE=1 DATASOURCE=… LOG_SOURCE=…
+	@$(if $(filter command%,$(origin GRAFANA_TOKEN)$(origin GRAFANA_PASSWORD)),$(error give GRAFANA_TOKEN_FILE instead: a token on a command line is read by others))\
+		$(VITALS) import "$(or $(GRAFANA_URL),$(error which Grafana? make import GRAFANA_URL=https://…))" \
+		$(if $(DRY_RUN),--dry-run) $(if $(OVERWRITE),--overwrite) $(if $(DATASOURCE),--datasource "$(DATASOURCE)") \
+		$(if $(LOG_SOURCE),--log-source "$(LOG_SOURCE)")
 
 build: ready ## make rules, dashboards, routes and pages from vitals.yaml and the profiles
 	@$(VITALS) build

@@ -89,6 +89,31 @@ def export(config: Path | None, form: str | None, folder: Path | None, listing: 
                f"{folder / 'README.md'} says what to do with them")
 
 
+@cli.command("import")
+@click.argument("url", envvar="GRAFANA_URL", required=False)
+@click.option("--dry-run", is_flag=True, help="Write nothing; say what would be done, and how dashboards would change.")
+@click.option("--overwrite", is_flag=True, help="Also replace dashboards that were changed by hand.")
+@click.option("--datasource", metavar="NAME|UID", help="Where the rules are recorded (default: the only Prometheus).")
+@click.option("--log-source", metavar="NAME|UID|none", help="Where log lines are (default: the only Elasticsearch).")
+@click.pass_obj
+def import_(config: Path | None, url: str | None, dry_run: bool, overwrite: bool, datasource: str | None,
+            log_source: str | None) -> None:
+    """Bring the dashboards into a Grafana that runs already.
+
+    It logs in with GRAFANA_TOKEN_FILE (or GRAFANA_TOKEN), or with GRAFANA_USER and GRAFANA_PASSWORD_FILE.
+    """
+    import os
+
+    from vitals import importing, settings
+    from vitals.importing import api
+
+    if not url:
+        raise VitalsError("which Grafana? `vitals import https://grafana.example.com`, or set GRAFANA_URL")
+    grafana = api.Api(url, api.login(os.environ), click.echo)
+    importing.run(settings.load(config), grafana, click.echo, dry_run=dry_run, overwrite=overwrite,
+                  datasource=datasource, log_source=log_source)
+
+
 @cli.command()
 @click.argument("address", metavar="URL")
 @click.option("--profile", help="Examine by this profile instead of the one that fits best.")
