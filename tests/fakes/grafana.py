@@ -54,8 +54,8 @@ class Dashboard:
 
 
 class Error(Exception):
-    def __init__(self, status: int, message: str, **more: Any) -> None:
-        self.status, self.body = status, {"message": message, **more}
+    def __init__(self, code: int, message: str, /, **more: Any) -> None:
+        self.code, self.body = code, {"message": message, **more}
 
 
 class Grafana:
@@ -298,7 +298,7 @@ def serving(grafana: Grafana, certificate: Path | None = None) -> Iterator[str]:
                         answer = grafana.answer(self.command, path.removeprefix(grafana.subpath), parse_qs(url.query),
                                                 self.headers.get("Authorization", ""), body)
                     except Error as err:
-                        answer = err.status, err.body
+                        answer = err.code, err.body
             self._send(*answer)
 
         def _send(self, status: int, content: Any, headers: dict[str, str] | None = None) -> None:

@@ -10,13 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from vitals.errors import VitalsError
-from vitals.export.bundle import Bundle
 from vitals.importing import compare, sources
 from vitals.importing.api import Api, Refused, Stop, plain, segment
 from vitals.importing.steps import TAG, Step, examine, folder
-from vitals.settings import Links, Settings
+
+if TYPE_CHECKING:
+    from vitals.export.bundle import Bundle
+    from vitals.settings import Settings
 
 OLDEST = 12  # Grafana that the dashboards are written for
 DIFFERENCES_SHOWN = 40  # lines for one dashboard
@@ -30,6 +33,8 @@ def run(settings: Settings, api: Api, say: Say, *, dry_run: bool = False, overwr
     Nothing is written before everything that is there has been looked at. Raises VitalsError when anything is left
     undone, after telling what was done and what was not; another run takes up what is left.
     """
+    from vitals.export.bundle import Bundle
+
     bundle = Bundle.of(settings)
     _greet(api, say)
     chosen = sources.choose(api, bundle, datasource, log_source, say)
@@ -154,5 +159,5 @@ def _tell_rest(api: Api, bundle: Bundle, say: Say) -> None:
         "(docs/importing.md)")
     links = bundle.settings.file.links
     if links.grafana != api.url:
-        say(f"alerts {'still ' if links == Links() else ''}link to dashboards at {links.grafana}; set links.grafana: "
-            f"{api.url} in vitals.yaml")
+        say(f"alerts link to dashboards at {links.grafana}; for this Grafana set links.grafana: {api.url} "
+            "in vitals.yaml")

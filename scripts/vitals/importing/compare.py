@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,24 +50,27 @@ def _plain(value: Any) -> Any:
 
 
 def _leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Every value that holds no other, and where it is; panels inside rows beside those outside."""
+    """Every value that holds no other, and where it is."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if path or key not in OWN:
                 yield from _leaves(inner, (*path, key))
     elif isinstance(value, list) and value and all(isinstance(inner, dict) for inner in value):
-        seen: dict[str, int] = {}
-        for i, inner in enumerate(value):
-            name = str(inner.get(KEYS.get(path[-1] if path else "", ""), i))
-            seen[name] = seen.get(name, 0) + 1
-            name = f"“{name}”" + (f" ({seen[name]})" if seen[name] > 1 else "")
-            at = ("panels",) if path and path[-1] == "panels" else path
-            panels = inner.get("panels") if at == ("panels",) else None
-            yield from _leaves({k: v for k, v in inner.items() if k != "panels" or not panels}, (*at, name))
-            if panels:
-                yield from _leaves(panels, at)
+        seen: Counter[str] = Counter()
+        known_by = KEYS.get(path[-1], "")
+        for i, inner in enumerate(_unfolded(value) if path[-1] == "panels" else value):
+            name = str(inner.get(known_by, i))
+            seen[name] += 1
+            yield from _leaves(inner, (*path, f"“{name}”" + (f" ({seen[name]})" if seen[name] > 1 else "")))
     else:
         yield path, value
+
+
+def _unfolded(panels: list[Any]) -> Iterator[dict[str, Any]]:
+    """Panels inside rows beside those outside: where a row is folded says nothing of a panel."""
+    for panel in panels:
+        yield {key: value for key, value in panel.items() if key != "panels"}
+        yield from (inner for inner in panel.get("panels", []) if isinstance(inner, dict))
 
 
 def _tops(of: dict[Path, Any], other: dict[Path, Any]) -> list[Path]:

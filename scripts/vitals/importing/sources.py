@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from vitals.errors import VitalsError
-from vitals.export.bundle import Bundle, Json
 from vitals.importing.api import Api, Refused, Stop, plain, segment
+
+if TYPE_CHECKING:
+    from vitals.export.bundle import Bundle, Json
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from vitals.export.bundle import Bundle, Json
 from vitals.importing import compare
 from vitals.importing.api import Api, Refused, plain, segment
 from vitals.importing.sources import Sources
+
+if TYPE_CHECKING:
+    from vitals.export.bundle import Bundle, Json
 
 TAG = "agent-vitals"
 # In the message of a version: what an import saved, and as which version.
