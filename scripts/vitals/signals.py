@@ -353,7 +353,7 @@ _RATIOS = (
     Ratio("redis_hit_ratio", "share of Redis lookups that found something", Part("redis_hits"), ("redis_hits", "redis_misses"), _bys("instance")[1:]),
     Ratio("redis_latency_seconds", "mean time of a command, waiting not included", Part("redis_command_seconds"), ("redis_commands",), _bys("instance, instance command")[1:], unit="seconds"),
     Ratio("postgres_rollback_ratio", "share of transactions rolled back", Part("postgres_transactions", _FAILED, "postgres_rollbacks"), ("postgres_transactions",), _bys("instance")[1:]),
-    Ratio("guardrail_block_ratio", "share of guardrail checks that did not pass", Part("guardrail_requests", _FAILED, "guardrail_blocks"), ("guardrail_requests",)),
+    Ratio("guardrail_block_ratio", "share of guardrail checks that did not pass", Part("guardrail_requests", _FAILED, "guardrail_blocks"), ("guardrail_requests",), windows=_bys("")),
     Ratio("llm_cost_per_conversation_usd", "model cost of one conversation", Part("llm_cost_usd"), ("conversations",), windows=_bys(""), unit="usd"),
     Ratio("llm_tokens_per_conversation", "tokens of one conversation", Part("llm_tokens"), ("conversations",), windows=_bys(""), unit="tokens"),
     Ratio("llm_cost_per_request_usd", "cost of one model call", Part("llm_cost_usd"), ("llm_requests",), windows=_bys(""), unit="usd"),

@@ -297,8 +297,8 @@ def test_nothing_is_wrong(models: dict[str, Json], truth: Truth) -> None:
 
 def test_the_set(models: dict[str, Json]) -> None:
     assert list(models) == [f"vitals-{name}" for name in (
-        "overview", "system-health", "ai-performance", "business", "cost", "slo", "logs",
-        "infrastructure", "postgres", "redis", "monitoring")]
+        "overview", "executive", "operations", "system-health", "ai-performance", "quality", "business", "cost",
+        "security", "slo", "logs", "infrastructure", "postgres", "redis", "monitoring")]
     for uid, model in models.items():
         assert model["uid"] == uid
 

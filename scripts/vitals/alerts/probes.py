@@ -32,7 +32,7 @@ ALERTS = [
     ),
     Alert(
         "CertificateExpiresSoon", "warning", "15m", under(LEFT, "probe_certificate_seconds"),
-        unit="seconds", limit="probe_certificate_seconds", dashboard="system-health",
+        unit="seconds", limit="probe_certificate_seconds", dashboard="security",
         summary="{{ $labels.job }}: certificate of {{ $labels.instance }} expires in {value}",
         description="The first of the certificates of {{ $labels.instance }} expires in {value}; the limit is {limit}.",
         means="Its renewal should have happened by now. When it expires, every client refuses to connect.",
@@ -41,7 +41,7 @@ ALERTS = [
     ),
     Alert(
         "CertificateExpiresNow", "critical", "15m", under(LEFT, "probe_certificate_seconds_critical"),
-        unit="seconds", limit="probe_certificate_seconds_critical", dashboard="system-health",
+        unit="seconds", limit="probe_certificate_seconds_critical", dashboard="security",
         summary="{{ $labels.job }}: certificate of {{ $labels.instance }} expires in {value}",
         description="The first of the certificates of {{ $labels.instance }} expires in {value}; the limit is {limit}.",
         means="Within days every client will refuse to connect.",

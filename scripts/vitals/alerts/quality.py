@@ -16,7 +16,7 @@ ALERTS = [
     Alert(
         "CsatLow", "warning", "30m",
         under(_score("csat"), "csat_min") + _judged("csat"),
-        unit="score", limit="csat_min", dashboard="business", keep_firing_for="15m",
+        unit="score", limit="csat_min", dashboard="quality", keep_firing_for="15m",
         summary="{{ $labels.job }}: customer satisfaction {value}",
         description="Customers rated {{ $labels.job }} {value} of 5 in the last hour; the limit is {limit}.",
         means="Customers are unhappy with the answers.",
@@ -25,7 +25,7 @@ ALERTS = [
     Alert(
         "IntentAccuracyLow", "warning", "30m",
         under(_score("intent_accuracy"), "intent_accuracy_min") + _judged("intent_accuracy"),
-        unit="ratio", limit="intent_accuracy_min", dashboard="business", keep_firing_for="15m",
+        unit="ratio", limit="intent_accuracy_min", dashboard="quality", keep_firing_for="15m",
         summary="{{ $labels.job }} understands only {value} of intents",
         description="{{ $labels.job }} understood {value} of the judged intents of the last hour; the limit is {limit}.",
         means="The agent misreads what customers want and answers something else.",
@@ -34,7 +34,7 @@ ALERTS = [
     Alert(
         "HallucinationsHigh", "warning", "30m",
         over(_score("hallucination"), "hallucination_ratio") + _judged("hallucination"),
-        unit="ratio", limit="hallucination_ratio", dashboard="business", keep_firing_for="15m",
+        unit="ratio", limit="hallucination_ratio", dashboard="quality", keep_firing_for="15m",
         summary="{{ $labels.job }}: {value} of answers hold made-up facts",
         description="{value} of the judged answers of {{ $labels.job }} in the last hour held made-up facts; the limit is {limit}.",
         means="Customers are told things that are not true.",
@@ -44,7 +44,7 @@ ALERTS = [
     Alert(
         "SentimentMisreadHigh", "warning", "30m",
         over(_score("sentiment_misread"), "sentiment_misread_ratio") + _judged("sentiment_misread"),
-        unit="ratio", limit="sentiment_misread_ratio", dashboard="business", keep_firing_for="15m",
+        unit="ratio", limit="sentiment_misread_ratio", dashboard="quality", keep_firing_for="15m",
         summary="{{ $labels.job }} misreads {value} of moods",
         description="{{ $labels.job }} misread the customer's mood in {value} of the judged messages of the last hour; the limit "
                     "is {limit}.",

@@ -9,7 +9,7 @@ ALERTS = [
     Alert(
         "LoginFailuresHigh", "warning", "10m",
         over("job:auth_failures:rate5m", "auth_failures_per_second"),
-        unit="per_second", limit="auth_failures_per_second", dashboard="system-health", labels=_SECURITY, keep_firing_for="10m",
+        unit="per_second", limit="auth_failures_per_second", dashboard="security", labels=_SECURITY, keep_firing_for="10m",
         summary="{{ $labels.job }}: {value} failed logins",
         description="{{ $labels.job }} refuses {value} logins, over all users and addresses; the limit is {limit}.",
         means="Somebody tries passwords, or a client holds an old one.",
@@ -19,20 +19,20 @@ ALERTS = [
     Alert(
         "SuspiciousRequestsHigh", "critical", "5m",
         over("job:suspicious_requests:rate5m * 60", "suspicious_requests_per_minute"),
-        unit="count", limit="suspicious_requests_per_minute", dashboard="system-health", labels=_SECURITY, keep_firing_for="10m",
+        unit="count", limit="suspicious_requests_per_minute", dashboard="security", labels=_SECURITY, keep_firing_for="10m",
         summary="{{ $labels.job }}: {value} suspicious requests a minute",
         description="{{ $labels.job }} sees {value} requests a minute that look like an attack; the limit is {limit}.",
         means="The application is under attack.",
-        do=("Which type? See Security on System Health.", "Did any get through? Look for 2xx answers to them.",
+        do=("Which type? See Suspicious requests on Security.", "Did any get through? Look for 2xx answers to them.",
             "Block the sources; tell whoever handles incidents."),
     ),
     Alert(
         "RateLimitHitsHigh", "warning", "10m",
         over("job:rate_limit_hits:rate5m", "rate_limit_hits_per_second"),
-        unit="per_second", limit="rate_limit_hits_per_second", dashboard="system-health", labels=_SECURITY, keep_firing_for="10m",
+        unit="per_second", limit="rate_limit_hits_per_second", dashboard="security", labels=_SECURITY, keep_firing_for="10m",
         summary="{{ $labels.job }}: {value} requests refused by rate limits",
         description="{{ $labels.job }} refuses {value} requests because of rate limits; the limit is {limit}.",
         means="A client asks too much: a broken loop, a scraper, or too tight a limit.",
-        do=("Which endpoint? See Security on System Health.", "One client or many?"),
+        do=("Which endpoint? See Rate limit hits on Security.", "One client or many?"),
     ),
 ]

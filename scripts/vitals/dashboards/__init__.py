@@ -15,8 +15,8 @@ from vitals.settings import Settings
 if TYPE_CHECKING:
     from vitals.dashboards.grafana import Board
 
-BOARDS = ("overview", "system_health", "ai_performance", "business", "cost", "slo", "logs",
-          "infrastructure", "postgres", "redis", "monitoring")
+BOARDS = ("overview", "executive", "operations", "system_health", "ai_performance", "quality", "business", "cost",
+          "security", "slo", "logs", "infrastructure", "postgres", "redis", "monitoring")
 
 
 def models(settings: Settings, profiles: Profiles) -> dict[str, dict[str, Any]]:

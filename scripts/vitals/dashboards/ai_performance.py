@@ -154,7 +154,7 @@ BOARD = Board(
             timeseries("Tool p95", "The time that 19 of 20 calls of each tool stay below.", "s", q('job_tool:tool_latency_seconds:p95{job=~"$job"}', "{{job}} {{tool}}")),
         ),
         row(
-            "Gateway and guardrails",
+            "Gateway",
             state_timeline("Deployments", "Each deployment behind the gateway.", DEPLOYMENT,
                            q('job_model_provider_deployment:llm_deployment_state:current{job=~"$job"}', "{{model}} {{deployment}}"), size=(24, 7), empty="no chosen app is a gateway"),
             timeseries("Fallbacks", "Calls a minute that went to another model instead, by how that ended.", "reqpm",
@@ -165,9 +165,6 @@ BOARD = Board(
             timeseries("Requests a provider still allows", "In this window; at 0, calls are refused with 429.", "short",
                        q('job_model_provider:llm_remaining_requests:current{job=~"$job"}', "{{model}} {{provider}}"), limit("llm_remaining_requests_min"), size=(12, 8)),
             timeseries("Tokens a provider still allows", "In this window.", "short", q('job_model_provider:llm_remaining_tokens:current{job=~"$job"}', "{{model}} {{provider}}"), size=(12, 8)),
-            timeseries("Guardrail checks", "Checks a minute by guardrail and outcome; error: it did not pass.", "opm",
-                       q('job_guardrail_outcome:guardrail_requests:rate5m{job=~"$job"} * 60', "{{guardrail}} {{outcome}}"), size=(12, 8)),
-            timeseries("Blocked by guardrails", "Share of checks that did not pass.", "percentunit", q('job:guardrail_block_ratio:rate5m{job=~"$job"}'), size=(12, 8)),
         ),
     ),
 )

@@ -11,7 +11,6 @@ from vitals.dashboards.panels import (
     Column,
     bargauge,
     drill,
-    elevated,
     limit,
     q,
     row,
@@ -20,6 +19,7 @@ from vitals.dashboards.panels import (
     timeseries,
     to,
 )
+from vitals.dashboards.shared import GOLDEN
 
 
 def _of_limit(value: str, name: str) -> str:
@@ -33,7 +33,7 @@ BOARD = Board(
     variables=(HIDDEN_EXPORTER,),
     rows=(
         row(
-            "Now",
+            "Is anything wrong?",
             stat("Apps up", "Share of the chosen apps' scrape targets that answer.", "percentunit",
                  q('avg(job:availability:current{job=~"$job"})', "up"), steps=ALL_IS_GOOD, size=(3, 4)),
             stat("Critical alerts", "Firing now, for the chosen apps. Somebody acts at once.", "short",
@@ -53,6 +53,11 @@ BOARD = Board(
                  q('sum(job:llm_cost_usd:increase24h{job=~"$job"})', "spent"), size=(3, 4)),
             stat("Agent success in 24 hours", "Share of the day's agent runs that succeeded, over all chosen apps.", "percentunit",
                  q('1 - sum(job:agent_failures:increase24h{job=~"$job"}) / (sum(job:agent_runs:increase24h{job=~"$job"}) > 0)', "success"), size=(3, 4)),
+            collapsed=False,
+        ),
+        GOLDEN,
+        row(
+            "Which app?",
             table(
                 "Apps", "One line for each app. Traffic is HTTP requests, else conversations, agent runs or model calls. An empty cell: the app does not feed it, or was idle for five minutes. Click a value to go where it is explained.",
                 ("job",),
@@ -69,10 +74,6 @@ BOARD = Board(
                 Column("Spend/h", 'job:llm_cost_usd:increase1h{job=~"$job"}', "currencyUSD", link=to("cost")),
                 Column("Uptime 24h", 'job:availability:avg24h{job=~"$job"}', "percentunit", link=to("system-health")),
                 size=(24, 9), names={"job": "App"}, sort="Alerts", empty="no app is scraped: add one to vitals.yaml"),
-            collapsed=False,
-        ),
-        row(
-            "What to look into",
             table(
                 "How close to the limits", "Each app's value as a share of its own limit: red has passed it. Limits stand in the profile or vitals.yaml. The worst agent, model, tool, service or cache counts. Alerts also ask for a minimum of traffic and for some minutes, so red here need not fire.",
                 ("job",),
@@ -91,6 +92,10 @@ BOARD = Board(
                 Column("Memory", _of_limit("job_instance:app_memory_bytes:current", "app_memory_bytes"), "percentunit", OF_LIMIT, link=to("system-health"), background=True),
                 Column("Month's budget", _of_limit("job:llm_cost_usd:increase30d", "llm_cost_per_month_usd"), "percentunit", OF_LIMIT, link=to("cost"), background=True),
                 size=(24, 9), names={"job": "App"}, empty="no app has a limit that it feeds values for"),
+            collapsed=False,
+        ),
+        row(
+            "What fires?",
             table("Firing alerts", "Alerts of the chosen apps, firing now. What each means and what to do first: its page in the runbooks.",
                   ("alertname", "job", "severity", "area"),
                   Column("Firing", 'ALERTS{alertstate="firing", job=~"$job"}', "short"),
@@ -102,21 +107,7 @@ BOARD = Board(
             collapsed=False,
         ),
         row(
-            "Golden signals",
-            timeseries("Traffic", "What each app handles in a minute: HTTP requests, else conversations, agent runs or model calls.", "opm",
-                       q('job:traffic:rate5m{job=~"$job"} * 60'), size=(12, 8), links=[drill("system-health")]),
-            timeseries("Errors", "Each app's share of failed work: HTTP requests answered 5xx; where none are counted, errors per answer, failed agent runs or failed model calls. Limit and elevated are those of HTTP.", "percentunit",
-                       q('job:http_error_ratio:rate5m{job=~"$job"} or on (job) job:app_error_ratio:rate5m{job=~"$job"} or on (job) job:agent_failure_ratio:rate5m{job=~"$job"} or on (job) job:llm_failure_ratio:rate5m{job=~"$job"}'),
-                       limit("http_error_ratio"), elevated("http_error_ratio_elevated"), size=(12, 8), links=[drill("system-health")]),
-            timeseries("Latency", "The time that 19 of 20 pieces of work stay below: HTTP requests; where none are timed, answers, agent runs or model calls.", "s",
-                       q('job:http_latency_seconds:p95{job=~"$job"} or on (job) job:response_latency_seconds:p95{job=~"$job"} or on (job) job:agent_latency_seconds:p95{job=~"$job"} or on (job) job:llm_latency_seconds:p95{job=~"$job"}', "{{job}} p95"),
-                       size=(12, 8), links=[drill("system-health")]),
-            timeseries("Saturation", "Processor cores that each app uses.", "short",
-                       q('job:app_cpu_cores:current{job=~"$job"}'), size=(12, 8), links=[drill("system-health")]),
-            collapsed=False,
-        ),
-        row(
-            "Money",
+            "What does it cost?",
             stat("Spend in this hour", "Model spend of the chosen apps in the last 60 minutes.", "currencyUSD",
                  q('sum(job:llm_cost_usd:increase1h{job=~"$job"})', "hour"), size=(4, 4)),
             stat("Spend in 7 days", "Model spend of the chosen apps in the last 7 days.", "currencyUSD",
@@ -131,7 +122,7 @@ BOARD = Board(
                        q('job:llm_cost_usd:increase1h{job=~"$job"}'), limit("llm_cost_per_hour_usd"), size=(16, 8), links=[drill("cost")]),
         ),
         row(
-            "Platform",
+            "Does the platform hold?",
             bargauge("Hosts", "Share of each host's processor, memory and fullest disk in use. Limits and history: Infrastructure.", "percentunit",
                      q('job_instance:host_cpu_ratio:current{job=~"$exporter"}', "{{instance}} processor"),
                      q('job_instance:host_memory_ratio:current{job=~"$exporter"}', "{{instance}} memory"),

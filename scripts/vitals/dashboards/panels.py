@@ -41,6 +41,8 @@ VALUES: dict[str, dict[str, str]] = {
     "outcome": {"success": GREEN, "error": RED},
     "code": {"1..": GREY, "2..": GREEN, "3..": BLUE, "4..": ORANGE, "5..": RED},
     "type": {"input": BLUE, "output": PURPLE, "total": "semi-dark-blue"},
+    "level": {"critical": "dark-red", "error": RED, "warning": ORANGE, "info": BLUE, "debug": GREY},
+    "severity": {"critical": RED, "warning": ORANGE, "info": BLUE},
     "sentiment": {"positive": GREEN, "neutral": GREY, "negative": ORANGE, "angry": RED, "frustrated": RED},
 }
 
@@ -94,6 +96,11 @@ def row(title: str, *panels: g.Panel, collapsed: bool = True) -> Row:
     return Row(title, panels, collapsed)
 
 
+def golden(traffic: g.Panel, errors: g.Panel, latency: g.Panel, saturation: g.Panel) -> Row:
+    """How much, how much of it fails, how long it takes, how full it is: first on every board about apps."""
+    return row("Golden signals", traffic, errors, latency, saturation, collapsed=False)
+
+
 def q(expr: str, legend: str = "{{job}}", look: str | None = None) -> Query:
     return Query(expr, legend, look)
 
@@ -130,6 +137,12 @@ def to(board: str, job: str = "${row}") -> str:
 def drill(board: str) -> Json:
     """A link from a line or value to its app on another dashboard."""
     return {"title": "${__field.labels.job} in detail", "url": to(board, "${__field.labels.job}")}
+
+
+def see(board: str, title: str) -> Json:
+    """A link to another dashboard with the same choice of apps, at the same time span."""
+    kept = "${job:queryparam}&${datasource:queryparam}&${__url_time_range}"
+    return {"title": title, "url": f"/d/vitals-{board}?{kept}"}
 
 
 def logs_of(queries: Iterable[Query]) -> list[Json]:
@@ -245,11 +258,15 @@ def table(title: str, text: str, by: tuple[str, ...], *columns: Column, size: Si
                    "options": {"cellHeight": "sm"}})
 
 
-def lines(title: str, text: str, size: Size = (24, 14)) -> g.Logs:
-    """The log lines of the chosen apps, from the Elasticsearch that is chosen; empty where there is none."""
+def lines(title: str, text: str, size: Size = (24, 14), only: str = "") -> g.Logs:
+    """The log lines of the chosen apps, from the Elasticsearch that is chosen; empty where there is none.
+
+    ``only`` narrows them, in Lucene's language.
+    """
     return g.Logs(
         **(_common(title, text, (), size) | {"targets": [{
-            "refId": "A", "query": "service.name:${job:lucene}", "timeField": "@timestamp", "bucketAggs": [],
+            "refId": "A", "query": " AND ".join(filter(None, ("service.name:${job:lucene}", only))),
+            "timeField": "@timestamp", "bucketAggs": [],
             "metrics": [{"type": "logs", "id": "1", "settings": {"limit": "500"}}]}]}),
         showTime=True, wrapLogMessages=True, enableLogDetails=True, sortOrder="Descending", dedupStrategy="none",
         extraJson={"fieldConfig": {"defaults": {}}, "options": {
