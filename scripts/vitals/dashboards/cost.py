@@ -26,7 +26,7 @@ BOARD = Board(
     audience="business",
     rows=(
         row(
-            "Spend",
+            "What is spent?",
             stat("Last hour", "Model spend of each app in the last 60 minutes.", "currencyUSD", q('job:llm_cost_usd:increase1h{job=~"$job"}'), size=(6, 5), empty=NO_COST),
             stat("Last 24 hours", "Model spend of each app in the last day.", "currencyUSD", q('job:llm_cost_usd:increase24h{job=~"$job"}'), size=(6, 5), empty=NO_COST),
             stat("Last 7 days", "Model spend of each app in the last week.", "currencyUSD", q('job:llm_cost_usd:increase7d{job=~"$job"}'), size=(6, 5), empty=NO_COST),
@@ -40,7 +40,7 @@ BOARD = Board(
             collapsed=False,
         ),
         row(
-            "Who spends it",
+            "Who spends it?",
             timeseries("Spend by model", "Model spend of the hour before each point.", "currencyUSD", q('job_model:llm_cost_usd:increase1h{job=~"$job"}', "{{job}} {{model}}"), stack=True, empty=NO_COST),
             timeseries("Spend by tenant", "Model spend of the hour before each point.", "currencyUSD", q('job_tenant:llm_cost_usd:increase1h{job=~"$job"}', "{{job}} {{tenant}}"), stack=True, empty=NO_TENANT),
             timeseries("Spend by provider", "Model spend an hour, at each moment's rate.", "currencyUSD", q('job_provider:llm_cost_usd:rate5m{job=~"$job"} * 3600', "{{job}} {{provider}}"), stack=True, empty="no chosen app's cost is told by provider"),
@@ -54,7 +54,7 @@ BOARD = Board(
                   Column("Tokens 24h", 'job_model:llm_tokens:increase24h{job=~"$job"}', "short"),
                   Column("Per 1000 tokens", '1000 * job_model:llm_cost_usd:increase24h{job=~"$job"} / on (job, model) (job_model:llm_tokens:increase24h{job=~"$job"} > 0)', "currencyUSD"),
                   size=(12, 8), names={"job": "App"}, sort="24h", empty=NO_COST),
-            table("Tenants", "What each tenant cost.", ("job", "tenant"),
+            table("Tenants", "What each tenant cost. Worry about one whose month at this pace is far above its last.", ("job", "tenant"),
                   Column("24h", 'job_tenant:llm_cost_usd:increase24h{job=~"$job"}', "currencyUSD"),
                   Column("7d", 'job_tenant:llm_cost_usd:increase7d{job=~"$job"}', "currencyUSD"),
                   Column("30d", 'job_tenant:llm_cost_usd:increase30d{job=~"$job"}', "currencyUSD"),
@@ -62,7 +62,7 @@ BOARD = Board(
                   size=(12, 8), names={"job": "App"}, sort="24h", empty=NO_TENANT),
         ),
         row(
-            "What one of them costs",
+            "What does one of them cost?",
             timeseries("Cost per conversation", "Model cost of one conversation, in the hour before each point.", "currencyUSD", q('job:llm_cost_per_conversation_usd:1h{job=~"$job"}'), limit("llm_cost_per_conversation_usd"), target("llm_cost_per_conversation_target_usd")),
             timeseries("Tokens per conversation", "Tokens of one conversation, in the hour before each point.", "short", q('job:llm_tokens_per_conversation:1h{job=~"$job"}'), limit("llm_tokens_per_conversation"), target("llm_tokens_per_conversation_target")),
             timeseries("Revenue per model dollar", "Revenue of the 24 hours before each point over their model spend. Below 1, models cost more than comes in.", "short", q('job:revenue_per_llm_usd:24h{job=~"$job"}')),
@@ -70,7 +70,7 @@ BOARD = Board(
             timeseries("Cost per agent run", "Model cost of one agent run, in the hour before each point.", "currencyUSD", q('job:llm_cost_per_run_usd:1h{job=~"$job"}'), size=(12, 8)),
         ),
         row(
-            "Tokens",
+            "Where do tokens go?",
             timeseries("Tokens by model", "Tokens of the hour before each point.", "short", q('job_model:llm_tokens:increase1h{job=~"$job"}', "{{job}} {{model}}"), stack=True),
             timeseries("Tokens by type", "Tokens of the hour before each point, by app. Total: the app does not say which went in and which came out.", "short", q('job_type:llm_tokens:increase1h{job=~"$job"}', "{{job}} {{type}}")),
             timeseries("Tokens by tenant", "Tokens an hour, at each moment's rate.", "short", q('job_tenant:llm_tokens:rate5m{job=~"$job"} * 3600', "{{job}} {{tenant}}"), stack=True, empty="no chosen app's tokens are told by tenant"),
@@ -78,7 +78,7 @@ BOARD = Board(
             timeseries("Unpriced tokens by model", "Tokens an hour of models without a price. Add them under prices in vitals.yaml.", "short", q('job_model:llm_unpriced_tokens:rate5m{job=~"$job"} * 3600', "{{job}} {{model}}", "bad"), size=(12, 8), empty="every model has a price, or no chosen app's cost is worked out from tokens"),
         ),
         row(
-            "Tools and budgets",
+            "Do tools and teams keep within bounds?",
             timeseries("Tool spend", "Spend on tools in the hour before each point.", "currencyUSD", q('job_tool:tool_cost_usd:increase1h{job=~"$job"}', "{{job}} {{tool}}"), stack=True),
             stat("Tool spend in 24 hours", "What each app spent on tools in the last day.", "currencyUSD", q('job:tool_cost_usd:increase24h{job=~"$job"}'), size=(4, 8)),
             timeseries("Team budgets", "Share of each team's budget that is left.", "percentunit", q('job_team:llm_budget_left_ratio:current{job=~"$job"}', "{{job}} {{team}}"), limit("llm_budget_left_ratio_min"), size=(12, 8), empty="no chosen app is a gateway with team budgets"),
@@ -91,7 +91,7 @@ BOARD = Board(
                      q('job:llm_cost_usd:increase30d{job=~"$job"} / on (job) job:llm_cost_per_month_usd:threshold{job=~"$job"}'), steps=OF_LIMIT, size=(12, 8), empty="no llm_cost_per_month_usd is set for the chosen apps"),
         ),
         row(
-            "Prices",
+            "Are prices right?",
             table("Price table", "What the cost of tokens is worked out with, where an app counts tokens and no dollars: USD for a million tokens. Change it under prices in vitals.yaml.", ("model",),
                   Column("Input", 'model_type:llm_price_usd_per_token:info{type="input"} * 1e6', "currencyUSD"),
                   Column("Output", 'model_type:llm_price_usd_per_token:info{type="output"} * 1e6', "currencyUSD"), size=(16, 8), empty="vitals.yaml names no models under prices"),

@@ -27,7 +27,7 @@ BOARD = Board(
     variables=(HIDDEN_EXPORTER,),
     rows=(
         row(
-            "Now",
+            "Is there trouble in the logs?",
             stat("Lines a minute", "Log lines of the chosen apps that name a level.", "short",
                  q('sum(job:log_lines:rate5m{job=~"$job"}) * 60', "lines")),
             stat("Errors a minute", "Log lines of level error or worse, over all chosen apps.", "short",
@@ -53,7 +53,7 @@ BOARD = Board(
             collapsed=False,
         ),
         row(
-            "Levels",
+            "How bad are the lines?",
             timeseries("Lines by level", "Log lines a minute, over all chosen apps.", "cpm",
                        q('sum by (level) (job_level:log_lines:rate5m{job=~"$job"}) * 60', "{{level}}"), stack=True, size=(12, 8)),
             timeseries("Lines by app", "Log lines a minute that name a level.", "cpm",
@@ -65,7 +65,7 @@ BOARD = Board(
             collapsed=False,
         ),
         row(
-            "Patterns",
+            "Which known troubles?",
             timeseries("Pattern matches", "Lines that match a known pattern, within each pattern's own window. What they mean: prometheus/log-patterns.yaml.", "short",
                        q(MATCHES, "{{job}} {{pattern}}"), size=(12, 9)),
             timeseries("Patterns as shares of their limits", "Matches over the pattern's own limit: above 100 % the alert fires. Patterns of which no line is well have no share; they are in the table.", "percentunit",
@@ -78,14 +78,14 @@ BOARD = Board(
             collapsed=False,
         ),
         row(
-            "Silence",
+            "Who fell silent?",
             timeseries("Time since the last line", "How long ago each app's newest log line was read, with the time it may be silent while it has traffic.", "s",
                        q('time() - job:log_last_line_seconds:current{job=~"$job"}'), limit("log_silence_seconds"), size=(12, 8)),
             timeseries("Lines without a level", "Tracebacks and plain text, a minute.", "cpm",
                        q('job:log_plain_lines:rate5m{job=~"$job"} * 60'), size=(12, 8)),
         ),
         row(
-            "Log reader",
+            "Are files read?",
             timeseries("Lines read", "Lines that the log reader read, a minute.", "cpm",
                        q('job_instance:log_reader_lines:rate5m{job=~"$exporter"} * 60', "{{instance}}"), size=(8, 7)),
             timeseries("Files read", "Files that the log reader has read lines from since it started.", "short",
@@ -94,7 +94,7 @@ BOARD = Board(
                        q('job_instance:log_reader_errors:rate5m{job=~"$exporter"} * 60', "{{instance}}"), size=(8, 7)),
         ),
         row(
-            "Log store",
+            "Does the log store hold?",
             stat("Elasticsearch", "Whether its exporter reaches it.", "short",
                  q('job_instance:elasticsearch_up:current{job=~"$exporter"}', "{{instance}}"), states=UP, size=(4, 5), empty=NO_STORE),
             stat("Read-only indices", "Indices that take no lines because the disk is full.", "short",
@@ -106,13 +106,13 @@ BOARD = Board(
             timeseries("Lines stored", "Documents written to Elasticsearch, a minute.", "cpm",
                        q('job_instance:elasticsearch_documents:rate5m{job=~"$exporter"} * 60', "{{instance}}"), size=(8, 7), empty=NO_STORE),
             timeseries("Pipeline's signs of life", "The log pipeline's own lines that arrived, a minute: two. None: no line arrives. Refused lines are kept apart.", "cpm",
-                       q('job_instance:log_heartbeats:rate5m{job=~"$exporter"} * 60', "signs of life"),
-                       q('job_instance:log_rejected:rate5m{job=~"$exporter"} * 60', "refused lines", "bad"), size=(8, 7), empty=NO_STORE),
+                       q('job_instance:log_heartbeats:rate5m{job=~"$exporter"} * 60', "{{instance}} signs of life"),
+                       q('job_instance:log_rejected:rate5m{job=~"$exporter"} * 60', "{{instance}} refused lines", "bad"), size=(8, 7), empty=NO_STORE),
             timeseries("Size of the streams", "What each data stream takes on the disk.", "bytes",
                        q('job_data_stream:elasticsearch_store_bytes:current{job=~"$exporter"}', "{{data_stream}}"), size=(8, 7), empty=NO_STORE),
         ),
         row(
-            "Lines",
+            "What do they say?",
             lines("Log lines", "The lines themselves, newest first, where Elasticsearch keeps them (`make up WITH=logs`). Time, app, level, request id and message; each opens to all of its fields. Apps are found by service.name."),
         ),
     ),

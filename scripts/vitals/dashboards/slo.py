@@ -35,12 +35,12 @@ BOARD = Board(
             collapsed=False,
         ),
         *(row(
-            f"Bad events over {burn.long} and {burn.short}",
+            f"How fast over {burn.long}?",
             timeseries(f"Bad share over {burn.long}", "Beyond its limit, together with the short window, it is told.", "percentunit", q(f"{slo.ratio(burn.long)}{MINE}", LEGEND), q(f"{slo.limit(burn.long)}{MINE}", LEGEND + " limit", "limit"), size=(12, 9), empty=NONE),
             timeseries(f"Bad share over {burn.short} of {burn.long}", "The short window ends the alert soon after the trouble ends.", "percentunit", q(f"{slo.ratio(burn.short)}{MINE}", LEGEND), q(f"{slo.limit(burn.long)}{MINE}", LEGEND + " limit", "limit"), size=(12, 9), empty=NONE),
         ) for burn in slo.BURNS),
         row(
-            "Events",
+            "What is counted?",
             timeseries("All events", "What is counted, a second; for availability it is seconds.", "short", q(f"{slo.EVENTS}{MINE}", LEGEND), size=(12, 9), empty=NONE),
             timeseries("Bad events", "What of it was bad, a second.", "short", q(f"{slo.BAD}{MINE}", LEGEND), size=(12, 9), bottom=None, empty=NONE),
         ),
