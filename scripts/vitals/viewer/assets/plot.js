@@ -1,0 +1,63 @@
+// Plotly, fetched once and when it is needed; its colours from the page; and what plots over time share: the hair cross.
+import { isBaked } from "./store.js";
+import { h } from "./dom.js";
+
+let library;
+
+export function plotly() {
+  library ??= new Promise((resolve, reject) => {
+    const script = h("script", { src: isBaked() ? "assets/plotly.min.js" : "/assets/plotly.min.js" });
+    script.onload = () => resolve(globalThis.Plotly);
+    script.onerror = () => { library = undefined; reject(new Error("the drawing library could not be loaded")); };
+    document.head.append(script);
+  });
+  return library;
+}
+
+export const FONT_SIZE = 11;
+const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+export const colors = () => ({ text: css("--muted"), strong: css("--text"), grid: css("--grid"), panel: css("--panel"), accent: css("--accent") });
+export const isDark = () => document.documentElement.dataset.theme !== "light";
+
+const ruler = document.createElement("canvas").getContext("2d");
+export function textWidth(text, size = FONT_SIZE) {
+  ruler.font = `${size}px system-ui, sans-serif`;
+  return ruler.measureText(text).width;
+}
+
+/** Texts that Plotly takes for markup are made plain. */
+export const plain = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+
+export const CONFIG = { displayModeBar: false, responsive: false, doubleClick: false, showTips: false, showAxisDragHandles: false };
+
+/** The layout that every plot begins with. */
+export function layout(width, height, margin, more = {}) {
+  const { text } = colors();
+  return { width, height, margin: { ...margin, pad: 0, autoexpand: false }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+    font: { family: "system-ui, sans-serif", size: FONT_SIZE, color: text }, showlegend: false, hovermode: false, dragmode: false, ...more };
+}
+
+/** Draws, or draws anew what is there. An element that has left the page meanwhile is let be. */
+export async function draw(element, traces, wanted, config = {}) {
+  const library = await plotly();
+  if (!element.isConnected) return;
+  await library.react(element, traces, wanted, { ...CONFIG, ...config });
+}
+
+export function purge(element) {
+  for (const plot of element.querySelectorAll(".js-plotly-plot")) globalThis.Plotly?.purge(plot);
+}
+
+// --- one time on all plots
+
+const crossed = new Set();
+
+/** ``show(time | null)`` is called whenever the pointer is over some plot. Gives what takes it away again. */
+export function joinCross(show) {
+  crossed.add(show);
+  return () => crossed.delete(show);
+}
+
+export function moveCross(time) {
+  for (const show of crossed) show(time);
+}
