@@ -4,7 +4,7 @@ SHELL := /bin/bash
 VITALS := .venv/bin/vitals
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help preflight up down status logs reload rotate-secrets clean backup restore upgrade demo-fault doctor images-offline import build check test test-units test-stack test-compose test-elk compat mutation bench lock ready
+.PHONY: help preflight up down status view logs reload rotate-secrets clean backup restore upgrade demo-fault doctor images-offline import build check test test-units test-stack test-compose test-elk compat mutation bench lock ready
 
 help: ## list the verbs
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "%-18s %s\n", $$1, $$2}'
@@ -26,6 +26,9 @@ down: ready ## stop the stack; its data stays
 
 status: ready ## what runs, where, and whether it is well
 	@$(VITALS) status
+
+view: ready ## the dashboards in a browser, from any Prometheus: PROMETHEUS=url LISTEN=host:port
+	@$(VITALS) view $(if $(PROMETHEUS),--prometheus "$(PROMETHEUS)") $(if $(LISTEN),--listen "$(LISTEN)")
 
 logs: ready ## the services' logs; SERVICE=prometheus for one
 	@$(VITALS) logs $(SERVICE)

@@ -229,6 +229,24 @@ def status(config: Path | None, engine: str | None, versions: bool) -> None:
 
 
 @cli.command()
+@click.option("--prometheus", metavar="URL", help="Where the data are (default: the running stack's Prometheus).")
+@click.option("--token-file", type=click.Path(path_type=Path), help="A file with Prometheus' bearer token.")
+@click.option("--dashboards", type=click.Path(path_type=Path), help="Their folder (default: grafana/dashboards).")
+@click.option("--listen", metavar="HOST:PORT", default="127.0.0.1:0",
+              help="Serve here (default: a free loopback port).")
+@click.option("--allow-host", "hosts", multiple=True, help="Another name under which the page may be asked for.")
+@click.pass_obj
+def view(config: Path | None, prometheus: str | None, token_file: Path | None, dashboards: Path | None, listen: str,
+         hosts: tuple[str, ...]) -> None:
+    """Show the dashboards in a browser, without Grafana, from any Prometheus."""
+    from vitals import settings, viewer
+
+    loaded = settings.load(config)
+    viewer.serve(dashboards or loaded.root / "grafana" / "dashboards", viewer.source(loaded, prometheus, token_file),
+                 listen, hosts)
+
+
+@cli.command()
 @engine_option
 @click.argument("services", nargs=-1)
 @click.option("-f", "--follow", is_flag=True, help="Go on as lines come.")

@@ -401,7 +401,7 @@ class Links(Strict):
 
 
 PORTS: dict[str, int] = {
-    "prometheus": 9090, "alertmanager": 9093, "grafana": 3000, "inbox": 9095, "demo": 9400,
+    "prometheus": 9090, "alertmanager": 9093, "grafana": 3000, "viewer": 9097, "inbox": 9095, "demo": 9400,
     "node-exporter": 9100, "blackbox-exporter": 9115, "postgres-exporter": 9187, "redis-exporter": 9121,
     "mtail": 3903, "cadvisor": 8080, "postgres": 15432, "redis": 16379,
     "kibana": 5601, "elasticsearch-exporter": 9114, "logstash": 5180, "logstash-tcp": 5170,

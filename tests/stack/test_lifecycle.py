@@ -29,7 +29,7 @@ def test_up_again_says_so_and_starts_nothing(stack: Stack) -> None:
 
 def test_status_names_every_part(stack: Stack) -> None:
     text = stack.vitals("status").stdout
-    for part in ("prometheus", "alertmanager", "node-exporter", "mtail", "demo", "postgres", "redis", "inbox"):
+    for part in ("viewer", "prometheus", "alertmanager", "node-exporter", "mtail", "demo", "postgres", "redis", "inbox"):
         assert part in text
     assert "failed" not in text
 

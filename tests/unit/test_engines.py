@@ -201,7 +201,7 @@ def test_no_secret_is_on_a_command_line_or_in_the_environment(configured: Config
 
 def test_without_the_demo_there_are_no_databases(configured: Configured) -> None:
     names = {p.name for p in Native(configured("demo: false"))._parts(PROGRAMS)}
-    assert names == {"prometheus", "alertmanager", "inbox", "node-exporter", "blackbox-exporter"}
+    assert names == {"viewer", "prometheus", "alertmanager", "inbox", "node-exporter", "blackbox-exporter"}
 
 
 @pytest.mark.parametrize("demo", ["true", "false"])

@@ -231,6 +231,7 @@ class Native:
             return probes.http_ok(f"http://127.0.0.1:{port[name]}{path}")
 
         found = {
+            "viewer": page("viewer", "/-/ready"),
             "prometheus": page("prometheus", "/-/ready"),
             "alertmanager": page("alertmanager", "/-/ready"),
             "inbox": page("inbox", "/-/ready"),
@@ -258,6 +259,10 @@ class Native:
 
         alertmanager = programs["alertmanager"]
         found = [
+            Part("viewer", [
+                sys.executable, "-m", "vitals.viewer.server", "--listen", listen("viewer"),
+                "--prometheus", f"http://{listen('prometheus')}", "--dashboards", f"{root}/grafana/dashboards",
+            ], ready["viewer"]),
             Part("prometheus", [
                 str(programs["prometheus"]),
                 f"--config.file={self.config}/prometheus/prometheus.yml",
@@ -422,11 +427,13 @@ class Native:
         demo = f"\n  Demo apps      http://127.0.0.1:{p['demo']}" if self.settings.demo else ""
         print(f"""
 up in {seconds:.0f} s
+  Dashboards     http://127.0.0.1:{p['viewer']}        the built-in viewer, with what fires and what is down
   Notifications  http://127.0.0.1:{p['inbox']}        what fires now, and what was told
   Prometheus     http://127.0.0.1:{p['prometheus']}        API only: Debian's package has no pages
   Alertmanager   http://127.0.0.1:{p['alertmanager']}        API only{demo}
   Passwords      {secrets.folder(self.settings)}
-  Grafana is no Debian package: the compose engine brings it, or import grafana/dashboards into yours.
+  The viewer is not Grafana, which is no Debian package: the compose engine brings it, or import
+  grafana/dashboards into yours.
 
 try next:  make status
            make demo-fault FAULT=llm-outage JOB=artisan-hub MINUTES=10

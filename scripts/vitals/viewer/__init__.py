@@ -4,3 +4,45 @@
 `static` writes the page with its answers into a folder. What happens in the browser is under assets/, as plain modules:
 main.js is where it begins.
 """
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vitals.errors import VitalsError
+
+if TYPE_CHECKING:
+    from vitals.settings import Settings
+    from vitals.viewer.upstream import Prometheus
+
+
+def source(settings: Settings, url: str | None, token_file: Path | None) -> Prometheus:
+    """The Prometheus at an address; without one, the running stack's. Raises VitalsError when that does not answer."""
+    from vitals.viewer.upstream import Prometheus
+
+    if url:
+        return Prometheus(url, token_file)
+    own = Prometheus(f"http://127.0.0.1:{settings.ports['prometheus']}", token_file)
+    try:
+        own.data("/api/v1/status/buildinfo")
+    except VitalsError as err:
+        raise VitalsError(f"{err}\nno stack runs here; `make up` starts one, and --prometheus URL takes another "
+                          "Prometheus") from err
+    return own
+
+
+def serve(folder: Path, prometheus: Prometheus, listen: str, hosts: Iterable[str] = ()) -> None:
+    """Serves until it is interrupted. Raises VitalsError when it cannot begin."""
+    from vitals.viewer import server
+
+    with server.make(listen, folder, prometheus, hosts) as running:
+        host, port = running.server_address[:2]
+        print(f"dashboards at http://{host!s}:{port}, from Prometheus at {prometheus.url}; Ctrl-C ends it", flush=True)
+        if host not in server.LOOPBACK:
+            print("whoever reaches this port sees everything that Prometheus knows: there is no login", flush=True)
+        try:
+            running.serve_forever()
+        except KeyboardInterrupt:
+            print()

@@ -85,12 +85,13 @@ def _board(file: Path, root: Path, titles: dict[str, str]) -> Board:
         raise VitalsError(f"{file}: not a dashboard's model: it has no uid or no panels")
     name = file.parent.relative_to(root).as_posix()
     title = titles.get(name) or ("Dashboards" if name == "." else name.replace("-", " ").capitalize())
-    return Board(model["uid"], str(model.get("title") or model["uid"]), title, str(model.get("description") or ""), model)
+    text = str(model.get("description") or "")
+    return Board(model["uid"], str(model.get("title") or model["uid"]), title, text, model)
 
 
 def _folders(root: Path) -> dict[str, str]:
     """Folder → its title, as Grafana is told by the provisioning file beside; without one, the names will do."""
-    found = {}
+    found: dict[str, str] = {}
     for file in sorted((root.parent / "provisioning" / "dashboards").glob("*.yaml")):
         try:
             providers = (yaml.safe_load(file.read_text()) or {}).get("providers", [])

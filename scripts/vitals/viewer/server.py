@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import re
 import shutil
 import signal
 import socket
@@ -123,9 +124,9 @@ class Handler(BaseHTTPRequestHandler):
     def _welcome(self) -> bool:
         """Refuses questions under a foreign name (DNS rebinding), and those that another site's page sends."""
         host = self.headers.get("Host", "").lower()
-        name = host if host.endswith("]") else host.rpartition(":")[0] or host
-        if name not in self.server.hosts:
-            self._refuse(HTTPStatus.MISDIRECTED_REQUEST, f"this viewer is not called {name!r}; --allow-host lets it be")
+        name = re.fullmatch(r"(\[[0-9a-f:.]+\]|[^:]+)(:[0-9]{1,5})?", host)
+        if not name or name[1] not in self.server.hosts:
+            self._refuse(HTTPStatus.MISDIRECTED_REQUEST, f"this viewer is not called {host!r}; --allow-host lets it be")
             return False
         origin = self.headers.get("Origin")
         site = self.headers.get("Sec-Fetch-Site", "none")

@@ -10,7 +10,7 @@ import { boardPath, carried, current, go, href, isBaked, onChange } from "./stor
 const app = document.getElementById("app");
 const heading = h("h1", {}, "Agent Vitals");
 const about = h("p", { class: "about" });
-const bar = h("div", { class: "bar" });
+const bar = h("div", { class: "controls" });
 const filters = h("div", { class: "filters" });
 const content = h("main", { id: "content", tabindex: "-1" });
 const nav = h("nav", { id: "nav", "aria-label": "Dashboards" });

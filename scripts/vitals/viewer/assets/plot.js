@@ -20,8 +20,8 @@ export const colors = () => ({ text: css("--muted"), strong: css("--text"), grid
 export const isDark = () => document.documentElement.dataset.theme !== "light";
 
 const ruler = document.createElement("canvas").getContext("2d");
-export function textWidth(text, size = FONT_SIZE) {
-  ruler.font = `${size}px system-ui, sans-serif`;
+export function textWidth(text, size = FONT_SIZE, weight = 400) {
+  ruler.font = `${weight} ${size}px system-ui, sans-serif`;
   return ruler.measureText(text).width;
 }
 

@@ -19,7 +19,7 @@ export async function render(body, context) {
     const filled = colorMode.startsWith("background") && color;
     const tint = filled ? textOn(color) : colorMode === "none" || !color ? colors().strong : readable(color, colors().panel, form === "list" ? 4.5 : 3);
     const value = h("span", { class: "value", style: { color: tint } }, text);
-    if (form !== "list") value.style.setProperty("font-size", `${fit(text, width / columns - 20, height / Math.ceil(cells.length / columns) - (named ? 24 : 8))}px`);
+    if (form !== "list") value.style.setProperty("font-size", `${fit(text, width / columns - 30, height / Math.ceil(cells.length / columns) - (named ? 24 : 8))}px`);
     const cell = linked(h("div", { class: "stat" }, named ? h("span", { class: "name", title: one.name, style: filled ? { color: tint } : {} }, one.name) : null,
       textMode === "name" ? null : value), one, context);
     if (filled) cell.style.setProperty("background", color);
@@ -50,5 +50,5 @@ function arrange(count, width, height, named) {
 
 /** The largest size in which a text fits. */
 function fit(text, width, height) {
-  return Math.max(14, Math.min(64, height * 0.62, (width / Math.max(1, textWidth(text, 100))) * 100 * 0.92));
+  return Math.max(14, Math.min(64, height * 0.62, (width / Math.max(1, textWidth(text, 100, 650))) * 100 * 0.95));
 }
