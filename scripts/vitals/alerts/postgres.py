@@ -33,7 +33,7 @@ ALERTS = [
         means="Little room is left for a surge.", do=("Who holds them? See pg_stat_activity.", "Use a pooler."),
     ),
     Alert(
-        "PostgresDeadlocks", "warning", "5m", "round(job_instance:postgres_deadlocks:rate5m * 300) >= 1",
+        "PostgresDeadlocks", "warning", "5m", "round(job_instance:postgres_deadlocks:rate5m * 300) > 0",
         dashboard="postgres", keep_firing_for="15m",
         summary="PostgreSQL: {value} deadlocks in 5 minutes",
         description="The PostgreSQL behind {{ $labels.instance }} ended {value} deadlocks in 5 minutes by failing a transaction.",

@@ -59,7 +59,7 @@ ALERTS = [
         means="Nobody is told of anything.", do=("Is Alertmanager up? `make status`.", "Is its address right?"),
     ),
     Alert(
-        "AlertmanagerUnknown", "critical", "5m", "job_instance:prometheus_alertmanagers:current < 1",
+        "AlertmanagerUnknown", "critical", "5m", "job_instance:prometheus_alertmanagers:current == 0",
         dashboard="monitoring",
         summary="{{ $labels.instance }} knows no Alertmanager",
         description="{{ $labels.instance }} has no Alertmanager to send alerts to.",
