@@ -21,6 +21,7 @@ from vitals.yamlfile import nearest
 # Form → what it is for. Its module has the same name, with _ for -.
 FORMS = {
     "grafana": "dashboards for Grafana's page Import dashboard, which asks for the data sources",
+    "mixin": "a jsonnet mixin: prometheusRules, prometheusAlerts and grafanaDashboards, with _config",
 }
 
 
