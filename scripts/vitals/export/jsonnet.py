@@ -6,8 +6,8 @@ import re
 from typing import Any
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_KEYWORDS = frozenset({"assert", "else", "error", "false", "for", "function", "if", "import", "importstr", "importbin", "in",
-                       "local", "null", "tailstrict", "then", "self", "super", "true"})
+_KEYWORDS = frozenset({"assert", "else", "error", "false", "for", "function", "if", "import", "importstr", "importbin",
+                       "in", "local", "null", "tailstrict", "then", "self", "super", "true"})
 
 
 class Code(str):

@@ -58,7 +58,7 @@ class _Mixin:
         """Path → a function of ``c``, which is lib.libsonnet with _config: rules/, alerts/ and dashboards/."""
         found = {_path(name): self._rules(name, content) for name, content in self.rules.items()}
         for uid, model in self.bundle.dashboards.items():
-            shown = _Words(self.recorded, "andShown", "allShown", self.links)
+            shown = _Words(self.recorded, self.links, where="Shown")
             found[f"dashboards/{uid}.libsonnet"] = f"function(c) {write(shown.model(model))}"
         return found
 
@@ -73,7 +73,7 @@ class _Mixin:
         """What rules make; every other name is a metric as it is scraped."""
         records = {rule["record"] for content in self.rules.values() for group in content["groups"]
                    for rule in group["rules"] if "record" in rule}
-        return frozenset({"ALERTS", "ALERTS_FOR_STATE", recording.EXPECTED, *map(threshold_series, THRESHOLDS), *records})
+        return frozenset({"ALERTS", recording.EXPECTED, *map(threshold_series, THRESHOLDS), *records})
 
     @cached_property
     def links(self) -> dict[str, Code]:
@@ -101,17 +101,17 @@ class _Mixin:
 
     def _rules(self, name: str, content: Json) -> str:
         profile = name.partition("-")[2] if name.partition("-")[0] in ("profile", "windows", "slo") else ""
-        words = _Words(self.recorded, "and", "all", self.links, profile)
+        words = _Words(self.recorded, self.links, profile)
         interval = next(key for prefix, key in INTERVALS if name.startswith(prefix))
+        own = text(profile)
+        more = {"profile": f" + c.thresholds({own})", "apps": " + c.apps()"}.get(name.partition("-")[0], "")
         groups = []
         for group in content["groups"]:
             is_alerts = name.startswith("alerts-")
             rules = [words.alert(rule) if is_alerts else self._record(words, rule, profile) for rule in group["rules"]
                      if not self._limits(name, rule)]
-            more = {"profile": f" + c.thresholds({text(profile)})", "apps": " + c.apps()"}.get(name.partition("-")[0], "")
             made = Code(f"c.{'alerts' if is_alerts else 'records'}({write(rules, 6)}{more})")
             groups.append({**group, "interval": Code(f"c.interval('{interval}')"), "rules": made})
-        own = text(profile)
         local = (f"\n  local raw = c.raw({own});  // this profile's metrics as they are scraped\n"
                  f"  local here = c.here({own});  // what is recorded of them\n" if profile else "\n")
         return f"function(c){local}  c.groups({write(groups, 2)})"
@@ -124,8 +124,8 @@ class _Mixin:
         expr, more = rule["expr"], []
         objective = self.objectives.get((profile, rule.get("labels", {}).get("slo", "")))
         if rule["record"].endswith(":rag_slow_ratio:rate5m"):
-            limit = self.limits[profile]["rag_timeout_seconds"]
-            more.append(_hole(expr, f'le=~"{le_pattern(limit)}"', 5, -1, f"c.bound({text(profile)}, 'rag_timeout_seconds')"))
+            within = le_pattern(self.limits[profile]["rag_timeout_seconds"])
+            more.append(_hole(expr, f'le=~"{within}"', 5, -1, f"c.bound({text(profile)}, 'rag_timeout_seconds')"))
         elif objective and 'job="' not in expr:
             own = f"({text(profile)}, {text(objective.sli.name)}"
             limits = {slo.limit(burn.long): burn for burn in slo.BURNS}
@@ -249,7 +249,8 @@ CONFIG = """\
 
 
 def _path(name: str) -> str:
-    return f"alerts/{name.removeprefix('alerts-')}.libsonnet" if name.startswith("alerts-") else f"rules/{name}.libsonnet"
+    area = name.removeprefix("alerts-")
+    return f"rules/{name}.libsonnet" if area == name else f"alerts/{area}.libsonnet"
 
 
 def _same(values: Iterable[Any]) -> Any:
@@ -292,13 +293,12 @@ def _applied(value: str, edits: Iterable[Edit]) -> str | Parts:
 
 @dataclass(frozen=True)
 class _Words:
-    """Finds what is open: ``behind`` and ``alone`` are the further matchers of recorded series."""
+    """Finds what is open in the texts of one file, which is a profile's, or of a dashboard (``where`` it is shown)."""
 
     recorded: frozenset[str]
-    behind: str
-    alone: str
     links: dict[str, Code]
     profile: str = ""
+    where: str = ""
 
     def alert(self, rule: Json) -> Json:
         return {**rule, "expr": self.expr(rule["expr"]),
@@ -326,7 +326,7 @@ class _Words:
 
     def _selector(self, expr: str, selector: expression.Selector) -> Iterable[Edit]:
         recorded = selector.name in self.recorded
-        behind, alone = (self.behind, self.alone) if recorded else ("andRaw", "allRaw")
+        more = self.where + ("" if recorded else "Raw")
         own = selector.matcher("profile")
         for matcher in selector.matchers:
             if matcher.name == "severity" and selector.name == "ALERTS":
@@ -340,11 +340,11 @@ class _Words:
             yield own.start, own.start + len("profile"), (Code("c.profile"),)
         if selector.matchers:
             end = selector.matchers[-1].end
-            yield end, end, (Code(f"c.{behind}"),)
+            yield end, end, (Code(f"c.and{more}"),)
         else:
             assert selector.name and expr[selector.start:].startswith(selector.name), expr
             end = selector.start + len(selector.name)
-            yield end, end, (Code(f"c.{alone}"),)
+            yield end, end, (Code(f"c.all{more}"),)
 
     def _severities(self, expr: str, matcher: expression.Matcher) -> Iterable[Edit]:
         start, end = matcher.value_span
@@ -389,6 +389,3 @@ def _counts_samples(binary: expression.Binary) -> bool:
     number, call = binary.right, binary.left
     return (isinstance(number, expression.Number) and number.value == INTERVAL_SECONDS
             and isinstance(call, expression.Call) and call.func in ("sum_over_time", "count_over_time"))
-
-
-

@@ -39,7 +39,7 @@ function(config)
     local quoted = std.strReplace(std.strReplace(matchers, '\\', '\\\\'), '"', '\\"');
     std.strReplace(quoted, '%', '%%');
   // Locals are worked out once, fields each time they are read: some jsonnets take their time.
-  local allRaw = selection(raw), allOwn = selection(own), allShown = selection(shown);
+  local allRaw = selection(raw), allOwn = selection(own), allShown = selection(shown), allShownRaw = selection(raw + shown);
   local andTold = told(own), allTold = told(allOwn);
   local interval = '' + seconds('intervals.rules', config.intervals.rules);
   local here(profile) = config.profileLabel + '="' + profile + '"' + own;
@@ -135,6 +135,9 @@ function(config)
     allRaw: allRaw,
     and: own,
     all: allOwn,
+    // The same on dashboards: of metrics as they are scraped, and of what is recorded.
+    andShownRaw: raw + shown,
+    allShownRaw: allShownRaw,
     andShown: shown,
     allShown: allShown,
     // In a query that stands in the text of an alert.
