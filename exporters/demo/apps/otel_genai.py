@@ -42,8 +42,8 @@ METRICS = (
               "http_request_method server_address http_response_status_code error_type"),
     histogram("gen_ai_client_operation_duration_seconds", "GenAI operation duration.", f"{CALL} error_type",
               OPERATION_SECONDS),
-    histogram("gen_ai_client_token_usage", "Number of input and output tokens used.", f"{CALL} gen_ai_token_type",
-              TOKENS),
+    histogram("gen_ai_client_token_usage", "Number of input and output tokens used.", f"{CALL} gen_ai_token_type "
+              "gen_ai_agent_name", TOKENS),
     histogram("gen_ai_server_time_to_first_token_seconds", "Time to generate first token for successful responses.",
               CALL, FIRST_TOKEN_SECONDS),
     histogram("gen_ai_server_time_per_output_token_seconds",
@@ -91,8 +91,8 @@ AGENTS = (
     Case(3, {"gen_ai_agent_name": "researcher", "gen_ai_request_model": "claude-sonnet-4-5"}, 1.4),
     Case(3, {"gen_ai_agent_name": "writer", "gen_ai_request_model": "gpt-4o"}),
 )
-# (model, calls a second, input tokens, output tokens, median seconds)
-OPENAI = (("gpt-4o", 0.8, 900, 240, 1.6), ("gpt-4o-mini", 1.6, 600, 160, 1.0))
+# (model, the agent that calls it, calls a second, input tokens, output tokens, median seconds)
+OPENAI = (("gpt-4o", "writer", 0.8, 900, 240, 1.6), ("gpt-4o-mini", "triage", 1.6, 600, 160, 1.0))
 
 APP = AppSpec(
     name="otel-genai",
@@ -128,13 +128,13 @@ APP = AppSpec(
              _timed("gen_ai_invoke_workflow_duration_seconds", LogNormal(14, 0.6), "timeout"), failure=0.02),
         *(Flow("llm", rate, (_model("openai", model, "api.openai.com"),), (
             *_timed("gen_ai_client_operation_duration_seconds", LogNormal(median), "timeout"),
-            Observe("gen_ai_client_token_usage", "ok", {"gen_ai_token_type": "input"},
+            Observe("gen_ai_client_token_usage", "ok", {"gen_ai_token_type": "input", "gen_ai_agent_name": agent},
                     shape=LogNormal(tokens_in, 0.4), scaled_by="tokens"),
-            Observe("gen_ai_client_token_usage", "ok", {"gen_ai_token_type": "output"},
+            Observe("gen_ai_client_token_usage", "ok", {"gen_ai_token_type": "output", "gen_ai_agent_name": agent},
                     shape=LogNormal(tokens_out, 0.5), scaled_by="tokens"),
             Observe("gen_ai_server_time_to_first_token_seconds", "ok", shape=LogNormal(0.4, 0.5)),
             Observe("gen_ai_server_time_per_output_token_seconds", "ok", shape=LogNormal(0.018, 0.4)),
-        ), failure=0.003) for model, rate, tokens_in, tokens_out, median in OPENAI),
+        ), failure=0.003) for model, agent, rate, tokens_in, tokens_out, median in OPENAI),
         Flow("llm", 1.0, (_model("anthropic", "claude-sonnet-4-5", "api.anthropic.com"),), (
             *_timed("gen_ai_client_inference_duration_seconds", LogNormal(1.8), "timeout"),
             Observe("gen_ai_client_inference_time_to_first_chunk_seconds", "ok", shape=LogNormal(0.5, 0.5)),

@@ -10,7 +10,8 @@ MODEL = "meta-llama/Llama-3.1-8B-Instruct"
 LABELS = "model_name engine"
 SERVED = {"model_name": MODEL, "engine": "0"}
 REQUEST_SECONDS = (0.3, 0.5, 0.8, 1, 1.5, 2, 2.5, 5, 10, 15, 20, 30, 40, 50, 60, 120, 240, 480, 960, 1920, 7680)
-FIRST_TOKEN_SECONDS = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80,
+FIRST_REQUEST_TOKENS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000)
+TOKEN_SECONDS = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80,
                        160, 640, 2560)
 TOKEN_SECONDS = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80)
 
@@ -24,6 +25,8 @@ METRICS = (
     counter("vllm:prefix_cache_queries_total", "Prefix cache queries, in terms of number of queried tokens.", LABELS),
     counter("vllm:prefix_cache_hits_total", "Prefix cache hits, in terms of number of cached tokens.", LABELS),
     counter("vllm:request_success_total", "Count of successfully processed requests.", f"{LABELS} finished_reason"),
+    histogram("vllm:request_prompt_tokens", "Number of prefill tokens processed.", LABELS, REQUEST_TOKENS),
+    histogram("vllm:request_generation_tokens", "Number of generation tokens processed.", LABELS, REQUEST_TOKENS),
     histogram("vllm:e2e_request_latency_seconds", "Histogram of e2e request latency in seconds.", LABELS,
               REQUEST_SECONDS),
     histogram("vllm:request_queue_time_seconds", "Histogram of time spent in WAITING phase for request.", LABELS,
@@ -61,6 +64,8 @@ APP = AppSpec(
             Observe("vllm:inter_token_latency_seconds", "ok", shape=LogNormal(0.008, 0.3)),
             Observe("vllm:request_time_per_output_token_seconds", "ok", shape=LogNormal(0.008, 0.3)),
             Observe("vllm:request_queue_time_seconds", shape=LogNormal(0.01)),
+            Observe("vllm:request_prompt_tokens", "ok", shape=LogNormal(320, 0.4), scaled_by="tokens"),
+            Observe("vllm:request_generation_tokens", "ok", shape=LogNormal(25, 0.5), scaled_by="tokens"),
             Amount("vllm:prompt_tokens_total", "ok", mean=350),
             Amount("vllm:generation_tokens_total", "ok", mean=28),
         ), failure=0.003),
