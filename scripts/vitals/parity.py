@@ -1,4 +1,4 @@
-"""docs/parity.yaml: what the reference documents ask for, and what serves it. Checked, then shown as a page."""
+"""docs/parity.yaml: what is asked for, in the reference documents and beyond, and what serves it. Checked; a page."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from vitals.recording import Profiles
 from vitals.settings import Settings
 from vitals.signals import SIGNALS, THRESHOLDS
 
-IDS = {"A": 27, "T": 32, "P": 57, "C": 6}
-TITLES = {"A": "Alerts", "T": "Thresholds without a rule", "P": "Dashboard panels", "C": "Conditions of alert rules"}
+IDS = {"A": 27, "T": 32, "P": 57, "C": 6, "L": 20}
+TITLES = {"A": "Alerts", "T": "Thresholds without a rule", "P": "Dashboard panels", "C": "Conditions of alert rules",
+          "L": "What good dashboards for language models show"}
 SERVES = ("alert", "panel", "signal", "threshold")
 KEYS = {*SERVES, "asks", "profile", "limit", "note", "differs"}
 
@@ -37,7 +38,7 @@ def check(settings: Settings, profiles: Profiles, panels: set[str]) -> list[str]
             return str(document.error((key,), text))
 
         if key not in wanted:
-            problems.append(problem("is no id of the reference documents"))
+            problems.append(problem("is no id of anything that was asked for"))
         if unknown := set(entry) - KEYS:
             problems.append(problem(f"unknown key {sorted(unknown)[0]}"))
         if "asks" not in entry:
@@ -74,7 +75,8 @@ def page(settings: Settings) -> str:
              "# Parity with the reference documents\n",
              "Agent Vitals grew from the monitoring documents of five applications: 000 AI marketing agents, "
              "001 e-commerce support agent, 002 artisan hub, 003 agentic startup studio, 004 hierarchical marketing "
-             "agents. Each alert, threshold and panel they name has an id; this page says what serves it here.\n"]
+             "agents. Each alert, threshold and panel they name has an id; this page says what serves it here. "
+             "Beyond them: twenty things that good dashboards for language models show (L).\n"]
     data: dict[str, Entry] = load(settings).data
     for letter, title in TITLES.items():
         lines += [f"## {title}\n", "| id | asked for | served by | note |", "|---|---|---|---|"]

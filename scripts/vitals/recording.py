@@ -416,11 +416,16 @@ class _Builder:
             self.record(series(by, "rag_slow_ratio", "rate5m"), f"1 - {fast} / {q.on('job', *by)} ({done} > 0)")
 
     def leftovers(self) -> None:
-        """What is left of a budget, as a share of it."""
+        """What is left of a team's budget, as a share of it, and for how long at the pace of the last 24 hours."""
         if {"llm_budget_usd", "llm_budget_left_usd"} <= self.fed:
             left, whole = (self.read(series(("team",), name, "current"))
                            for name in ("llm_budget_left_usd", "llm_budget_usd"))
             self.record(series(("team",), "llm_budget_left_ratio", "current"), f"{left} / ({whole} > 0)")
+            if "tenant" in self.kept.get("llm_cost_usd", set()):  # a gateway's teams are its tenants
+                day = q.label_replace(self.read(series(("tenant",), "llm_cost_usd", "increase24h")), "team", "$1",
+                                      "tenant", "(.*)")
+                self.record(series(("team",), "llm_budget_lasts_seconds", "current"),
+                            f"{WINDOWS['24h']} * {left} / on (job, team) ({day} > 0)")
 
 
 def _kept(feed: Feed) -> set[str]:

@@ -10,9 +10,9 @@ MODEL = "meta-llama/Llama-3.1-8B-Instruct"
 LABELS = "model_name engine"
 SERVED = {"model_name": MODEL, "engine": "0"}
 REQUEST_SECONDS = (0.3, 0.5, 0.8, 1, 1.5, 2, 2.5, 5, 10, 15, 20, 30, 40, 50, 60, 120, 240, 480, 960, 1920, 7680)
-FIRST_REQUEST_TOKENS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000)
-TOKEN_SECONDS = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80,
+FIRST_TOKEN_SECONDS = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80,
                        160, 640, 2560)
+REQUEST_TOKENS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000)
 TOKEN_SECONDS = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80)
 
 METRICS = (
@@ -55,7 +55,7 @@ APP = AppSpec(
             Count("http_requests_total", "ok", mix=each("status", {"2xx": 985, "4xx": 15})),
             Count("http_requests_total", "error", {"status": "5xx"}),
             Observe("http_request_duration_seconds", shape=LogNormal(0.2, 0.45)),
-        ), failure=0.003),
+        ), failure=0.002),
         Flow("llm", 7, (Case(1, SERVED),), (
             Count("vllm:request_success_total", "ok", mix=each("finished_reason", {"stop": 94, "length": 6})),
             Count("vllm:request_success_total", "error", {"finished_reason": "abort"}),

@@ -1,7 +1,7 @@
 # ruff: noqa: E501  (a panel's texts and queries read best on one line)
 """AI Performance: do agents, models, retrieval and tools do good work, fast."""
 
-from vitals.dashboards.grafana import Board, Variable
+from vitals.dashboards.grafana import HIDDEN_EXPORTER, Board, Variable
 from vitals.dashboards.panels import (
     DEPLOYMENT,
     Column,
@@ -22,7 +22,7 @@ from vitals.dashboards.panels import (
 BOARD = Board(
     "vitals-ai-performance", "Agent Vitals: AI Performance",
     "Agents, workflows, models, retrieval, tools, guardrails and the gateway.",
-    variables=(Variable("agents_of", "Heatmap of", 'label_values(job_le:agent_latency_seconds_bucket:rate5m{job=~"$job"}, job)', many=False),),
+    variables=(HIDDEN_EXPORTER, Variable("agents_of", "Heatmap of", 'label_values(job_le:agent_latency_seconds_bucket:rate5m{job=~"$job"}, job)', many=False),),
     audience="engineering",
     rows=(
         row(
@@ -111,6 +111,10 @@ BOARD = Board(
             timeseries("Calls by provider", "Model calls a minute by provider. Worry when one falls silent: its calls fail, or go elsewhere.", "reqpm", q('job_provider:llm_requests:rate5m{job=~"$job"} * 60', "{{job}} {{provider}}")),
             timeseries("Calls by outcome", "Model calls a minute of all chosen apps.", "reqpm",
                        q('sum by (outcome) (job_outcome:llm_requests:rate5m{job=~"$job"}) * 60', "{{outcome}}"), stack=True),
+            timeseries("Model errors by type", "Failed calls a minute by provider, model and kind of error: the ten most frequent.", "reqpm",
+                       q('topk(10, job_provider_model_error_type:llm_errors:rate5m{job=~"$job"}) * 60', "{{job}} {{provider}} {{model}} {{error_type}}")),
+            timeseries("Finish reasons", "Calls a minute by why the model stopped. Length: answers are cut off at a limit; abort: whoever asked went away.", "reqpm",
+                       q('sum by (reason) (job_reason:llm_finishes:rate5m{job=~"$job"}) * 60', "{{reason}}"), stack=True),
             timeseries("Failed calls a minute", "Failed model calls, with the limit that wakes somebody.", "reqpm", q('job:llm_failures:rate5m{job=~"$job"} * 60'), limit("llm_errors_per_minute")),
             timeseries("Failures by provider", "Share of calls to each provider that failed.", "percentunit", q('job_provider:llm_failure_ratio:rate5m{job=~"$job"}', "{{job}} {{provider}}"), limit("llm_failure_ratio")),
             timeseries("Model time", "Median, p95 and p99 of model calls, all models of an app. The limit is for p99, where one is set.", "s", *quantiles("llm_latency_seconds"), limit("llm_latency_p99_seconds")),
@@ -126,6 +130,10 @@ BOARD = Board(
             timeseries("Tokens by direction", "Tokens a minute of all chosen apps. Total: the app does not say which went in and which came out.", "short",
                        q('sum by (type) (job_type:llm_tokens:rate5m{job=~"$job"}) * 60', "{{type}}"), stack=True),
             pie("Tokens today by model", "Tokens of the last 24 hours.", "short", q('sum by (model) (job_model:llm_tokens:increase24h{job=~"$job"})', "{{model}}")),
+            timeseries("Input tokens per call", "Median and p95 of what is sent in one call. Growing: histories and prompts that nobody cuts.", "short",
+                       q('job_type:llm_call_tokens:p50{job=~"$job", type="input"}', "{{job}} p50", "p50"), q('job_type:llm_call_tokens:p95{job=~"$job", type="input"}', "{{job}} p95", "p95"), size=(12, 8)),
+            timeseries("Output tokens per call", "Median and p95 of what one call gives back.", "short",
+                       q('job_type:llm_call_tokens:p50{job=~"$job", type="output"}', "{{job}} p50", "p50"), q('job_type:llm_call_tokens:p95{job=~"$job", type="output"}', "{{job}} p95", "p95"), size=(12, 8)),
             timeseries("Cached share", "Share of input tokens that a provider's or engine's cache answered: cheaper and faster.", "percentunit",
                        q('job:llm_cached_tokens:rate5m{job=~"$job"} / on (job) (job_type:llm_tokens:rate5m{job=~"$job", type="input"} > 0)'), top=1, size=(12, 8)),
             timeseries("Reasoning share", "Share of output tokens spent on reasoning.", "percentunit",
@@ -140,6 +148,8 @@ BOARD = Board(
             timeseries("Key-value cache", "Share in use by model; full, requests are pushed back.", "percentunit",
                        q('job_model:llm_kv_cache_ratio:current{job=~"$job"}', "{{job}} {{model}}"), limit("llm_kv_cache_ratio"), top=1, size=(12, 8)),
             timeseries("Preemptions", "Requests a minute pushed back because the key-value cache was full.", "cpm", q('job_model:llm_preemptions:rate5m{job=~"$job"} * 60', "{{job}} {{model}}"), size=(12, 8)),
+            timeseries("GPU use", "Share of time in which each GPU works. Memory, temperature and errors: Infrastructure.", "percentunit",
+                       q('job_instance_gpu:gpu_utilisation_ratio:current{job=~"$exporter"}', "{{instance}} {{gpu}}"), top=1, size=(24, 8)),
         ),
         row(
             "Does retrieval find?",
@@ -160,6 +170,7 @@ BOARD = Board(
             "Does the gateway hold?",
             state_timeline("Deployments", "Each deployment behind the gateway.", DEPLOYMENT,
                            q('job_model_provider_deployment:llm_deployment_state:current{job=~"$job"}', "{{job}} {{provider}} {{model}} {{deployment}}"), size=(24, 7), empty="no chosen app is a gateway"),
+            timeseries("Gateway overhead", "Median, p95 and p99 of the time that the gateway itself adds to a request.", "s", *quantiles("gateway_overhead_seconds")),
             timeseries("Fallbacks", "Calls a minute that went to another model instead, by how that ended.", "reqpm",
                        q('job_outcome:llm_fallbacks:rate5m{job=~"$job"} * 60', "{{job}} {{outcome}}"), empty="no fallback yet, or no chosen app is a gateway"),
             timeseries("Fallbacks by model", "Calls a minute that should have gone to this model and went to another.", "reqpm", q('job_model:llm_fallbacks:rate5m{job=~"$job"} * 60', "{{job}} {{model}}")),

@@ -17,7 +17,10 @@ from vitals.dashboards.panels import (
 )
 
 NO_COST = "this app's profile feeds no cost"
+NO_AGENT = "no chosen app's cost is told by agent"
 NO_TENANT = "no chosen app's cost is told by tenant"
+
+MONTH = 'job:llm_cost_per_month_usd:threshold{job=~"$job"}'
 
 BOARD = Board(
     "vitals-cost", "Agent Vitals: Cost",
@@ -44,6 +47,8 @@ BOARD = Board(
             timeseries("Spend by model", "Model spend of the hour before each point.", "currencyUSD", q('job_model:llm_cost_usd:increase1h{job=~"$job"}', "{{job}} {{model}}"), stack=True, empty=NO_COST),
             timeseries("Spend by tenant", "Model spend of the hour before each point.", "currencyUSD", q('job_tenant:llm_cost_usd:increase1h{job=~"$job"}', "{{job}} {{tenant}}"), stack=True, empty=NO_TENANT),
             timeseries("Spend by provider", "Model spend an hour, at each moment's rate.", "currencyUSD", q('job_provider:llm_cost_usd:rate5m{job=~"$job"} * 3600', "{{job}} {{provider}}"), stack=True, empty="no chosen app's cost is told by provider"),
+            timeseries("Spend by agent", "Model spend of the hour before each point, where the app says which agent used the tokens.", "currencyUSD", q('job_agent:llm_cost_usd:increase1h{job=~"$job"}', "{{job}} {{agent}}"), stack=True, size=(12, 8), empty=NO_AGENT),
+            bargauge("Top spenders today", "The ten teams or tenants that spent the most in 24 hours. People are not told apart: neither names nor addresses are kept.", "currencyUSD", q('topk(10, job_tenant:llm_cost_usd:increase24h{job=~"$job"})', "{{job}} {{tenant}}"), size=(12, 8), empty=NO_TENANT),
             pie("Today by model", "Model spend of the last 24 hours.", "currencyUSD", q('sum by (model) (job_model:llm_cost_usd:increase24h{job=~"$job"})', "{{model}}"), empty=NO_COST),
             pie("Today by tenant", "Model spend of the last 24 hours.", "currencyUSD", q('sum by (tenant) (job_tenant:llm_cost_usd:increase24h{job=~"$job"})', "{{tenant}}"), empty=NO_TENANT),
             pie("Today by app", "Model spend of the last 24 hours.", "currencyUSD", q('job:llm_cost_usd:increase24h{job=~"$job"}'), empty=NO_COST),
@@ -51,6 +56,7 @@ BOARD = Board(
                   Column("24h", 'job_model:llm_cost_usd:increase24h{job=~"$job"}', "currencyUSD"),
                   Column("7d", 'job_model:llm_cost_usd:increase7d{job=~"$job"}', "currencyUSD"),
                   Column("30d", 'job_model:llm_cost_usd:increase30d{job=~"$job"}', "currencyUSD"),
+                  Column("Month at this pace", 'job_model:llm_cost_usd:increase24h{job=~"$job"} * 30', "currencyUSD"),
                   Column("Tokens 24h", 'job_model:llm_tokens:increase24h{job=~"$job"}', "short"),
                   Column("Per 1000 tokens", '1000 * job_model:llm_cost_usd:increase24h{job=~"$job"} / on (job, model) (job_model:llm_tokens:increase24h{job=~"$job"} > 0)', "currencyUSD"),
                   size=(12, 8), names={"job": "App"}, sort="24h", empty=NO_COST),
@@ -60,14 +66,22 @@ BOARD = Board(
                   Column("30d", 'job_tenant:llm_cost_usd:increase30d{job=~"$job"}', "currencyUSD"),
                   Column("Month at this pace", 'job_tenant:llm_cost_usd:increase24h{job=~"$job"} * 30', "currencyUSD"),
                   size=(12, 8), names={"job": "App"}, sort="24h", empty=NO_TENANT),
+            table("Agents", "What each agent's model calls cost.", ("job", "agent"),
+                  Column("24h", 'job_agent:llm_cost_usd:increase24h{job=~"$job"}', "currencyUSD"),
+                  Column("7d", 'job_agent:llm_cost_usd:increase7d{job=~"$job"}', "currencyUSD"),
+                  Column("30d", 'job_agent:llm_cost_usd:increase30d{job=~"$job"}', "currencyUSD"),
+                  Column("Month at this pace", 'job_agent:llm_cost_usd:increase24h{job=~"$job"} * 30', "currencyUSD"),
+                  size=(24, 8), names={"job": "App"}, sort="24h", empty=NO_AGENT),
         ),
         row(
             "What does one of them cost?",
             timeseries("Cost per conversation", "Model cost of one conversation, in the hour before each point.", "currencyUSD", q('job:llm_cost_per_conversation_usd:1h{job=~"$job"}'), limit("llm_cost_per_conversation_usd"), target("llm_cost_per_conversation_target_usd")),
             timeseries("Tokens per conversation", "Tokens of one conversation, in the hour before each point.", "short", q('job:llm_tokens_per_conversation:1h{job=~"$job"}'), limit("llm_tokens_per_conversation"), target("llm_tokens_per_conversation_target")),
             timeseries("Revenue per model dollar", "Revenue of the 24 hours before each point over their model spend. Below 1, models cost more than comes in.", "short", q('job:revenue_per_llm_usd:24h{job=~"$job"}')),
-            timeseries("Cost per model call", "In the hour before each point.", "currencyUSD", q('job:llm_cost_per_request_usd:1h{job=~"$job"}'), size=(12, 8)),
-            timeseries("Cost per agent run", "Model cost of one agent run, in the hour before each point.", "currencyUSD", q('job:llm_cost_per_run_usd:1h{job=~"$job"}'), size=(12, 8)),
+            timeseries("Cost per model call", "In the hour before each point.", "currencyUSD", q('job:llm_cost_per_request_usd:1h{job=~"$job"}')),
+            timeseries("Cost per agent run", "Model cost of one agent run, in the hour before each point.", "currencyUSD", q('job:llm_cost_per_run_usd:1h{job=~"$job"}')),
+            timeseries("Cost per successful run", "The same for the runs that succeeded: those that failed cost as well.", "currencyUSD",
+                       q('job:llm_cost_usd:increase1h{job=~"$job"} / on (job) (job:agent_runs:increase1h{job=~"$job"} - on (job) job:agent_failures:increase1h{job=~"$job"} > 0)')),
         ),
         row(
             "Where do tokens go?",
@@ -82,11 +96,18 @@ BOARD = Board(
             timeseries("Tool spend", "Spend on tools in the hour before each point.", "currencyUSD", q('job_tool:tool_cost_usd:increase1h{job=~"$job"}', "{{job}} {{tool}}"), stack=True),
             stat("Tool spend in 24 hours", "What each app spent on tools in the last day.", "currencyUSD", q('job:tool_cost_usd:increase24h{job=~"$job"}'), size=(4, 8)),
             timeseries("Team budgets", "Share of each team's budget that is left.", "percentunit", q('job_team:llm_budget_left_ratio:current{job=~"$job"}', "{{job}} {{team}}"), limit("llm_budget_left_ratio_min"), size=(12, 8), empty="no chosen app is a gateway with team budgets"),
-            table("Teams", "Budgets as the gateway knows them.", ("job", "team"),
+            table("Teams", "Budgets as the gateway knows them. Lasts: what is left, at the pace of the last 24 hours; too long while the stack is younger.", ("job", "team"),
                   Column("Budget", 'job_team:llm_budget_usd:current{job=~"$job"}', "currencyUSD"),
                   Column("Left", 'job_team:llm_budget_left_usd:current{job=~"$job"}', "currencyUSD"),
                   Column("Left of it", 'job_team:llm_budget_left_ratio:current{job=~"$job"}', "percentunit"),
+                  Column("Lasts", 'job_team:llm_budget_lasts_seconds:current{job=~"$job"}', "dtdurations"),
                   size=(12, 8), names={"job": "App"}, empty="no chosen app is a gateway with team budgets"),
+            table("App budgets", "Each app's budget for 30 days. Pace: what 30 days like the last one cost, as a share of it. Lasts: what is left of the budget, at that pace.", ("job",),
+                  Column("Budget", MONTH, "currencyUSD"),
+                  Column("Spent in 30d", f'job:llm_cost_usd:increase30d{{job=~"$job"}} and on (job) {MONTH}', "currencyUSD"),
+                  Column("Pace", f'job:llm_cost_usd:increase24h{{job=~"$job"}} * 30 / on (job) {MONTH}', "percentunit", OF_LIMIT),
+                  Column("Lasts", f'clamp_min(86400 * ({MONTH} - on (job) job:llm_cost_usd:increase30d{{job=~"$job"}}) / on (job) (job:llm_cost_usd:increase24h{{job=~"$job"}} > 0), 0)', "dtdurations"),
+                  size=(12, 8), names={"job": "App"}, sort="Pace", empty="no llm_cost_per_month_usd is set for the chosen apps"),
             bargauge("Of the month's budget", "Spend of the last 30 days over the app's budget.", "percentunit",
                      q('job:llm_cost_usd:increase30d{job=~"$job"} / on (job) job:llm_cost_per_month_usd:threshold{job=~"$job"}'), steps=OF_LIMIT, size=(12, 8), empty="no llm_cost_per_month_usd is set for the chosen apps"),
         ),

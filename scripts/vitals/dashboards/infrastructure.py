@@ -4,6 +4,7 @@
 from vitals.dashboards.grafana import HIDDEN_EXPORTER, Board, Variable
 from vitals.dashboards.panels import (
     ANY_IS_BAD,
+    FAILED,
     OF_LIMIT,
     SYNCED,
     Column,
@@ -100,6 +101,19 @@ BOARD = Board(
             timeseries("Killed for memory", "Processes a minute that were killed, at a container's limit or because the host ran out.", "cpm",
                        q('job_instance_container:container_oom_kills:rate5m{job=~"$exporter"} * 60', "{{instance}} {{container}}", "bad"),
                        q(f"job_instance:host_oom_kills:rate5m{HERE} * 60", "host {{instance}}", "bad")),
+        ),
+        row(
+            "GPUs",
+            table("GPUs", "Each GPU now.", ("instance", "gpu"),
+                  Column("Use", 'job_instance_gpu:gpu_utilisation_ratio:current{job=~"$exporter"}', "percentunit"),
+                  Column("Memory", 'job_instance_gpu:gpu_memory_ratio:current{job=~"$exporter"}', "percentunit"),
+                  Column("Temperature", 'job_instance_gpu:gpu_temperature_celsius:current{job=~"$exporter"}', "celsius"),
+                  Column("Power", 'job_instance_gpu:gpu_power_watts:current{job=~"$exporter"}', "watt"),
+                  Column("Errors", 'job_instance_gpu:gpu_failing:current{job=~"$exporter"}', states=FAILED),
+                  size=(24, 6), names={"instance": "Exporter", "gpu": "GPU"}, sort="Use"),
+            timeseries("GPU utilisation", "Share of time in which each GPU works.", "percentunit", q('job_instance_gpu:gpu_utilisation_ratio:current{job=~"$exporter"}', "{{instance}} {{gpu}}"), top=1),
+            timeseries("GPU memory", "Share of each GPU's memory in use. A model server takes most of it at its start.", "percentunit", q('job_instance_gpu:gpu_memory_ratio:current{job=~"$exporter"}', "{{instance}} {{gpu}}"), top=1),
+            timeseries("GPU temperature", "Hot GPUs slow down.", "celsius", q('job_instance_gpu:gpu_temperature_celsius:current{job=~"$exporter"}', "{{instance}} {{gpu}}")),
         ),
         row(
             "Containers",
