@@ -104,7 +104,7 @@ BOARD = Board(
         ),
         row(
             "GPUs",
-            table("GPUs", "Each GPU now.", ("instance", "gpu"),
+            table("GPUs", "Each GPU that is watched, with what it does and how hot it is.", ("instance", "gpu"),
                   Column("Use", 'job_instance_gpu:gpu_utilisation_ratio:current{job=~"$exporter"}', "percentunit"),
                   Column("Memory", 'job_instance_gpu:gpu_memory_ratio:current{job=~"$exporter"}', "percentunit"),
                   Column("Temperature", 'job_instance_gpu:gpu_temperature_celsius:current{job=~"$exporter"}', "celsius"),
@@ -113,7 +113,7 @@ BOARD = Board(
                   size=(24, 6), names={"instance": "Exporter", "gpu": "GPU"}, sort="Use"),
             timeseries("GPU utilisation", "Share of time in which each GPU works.", "percentunit", q('job_instance_gpu:gpu_utilisation_ratio:current{job=~"$exporter"}', "{{instance}} {{gpu}}"), top=1),
             timeseries("GPU memory", "Share of each GPU's memory in use. A model server takes most of it at its start.", "percentunit", q('job_instance_gpu:gpu_memory_ratio:current{job=~"$exporter"}', "{{instance}} {{gpu}}"), top=1),
-            timeseries("GPU temperature", "Hot GPUs slow down.", "celsius", q('job_instance_gpu:gpu_temperature_celsius:current{job=~"$exporter"}', "{{instance}} {{gpu}}")),
+            timeseries("GPU temperature", "Temperature of each GPU: hot ones slow themselves down.", "celsius", q('job_instance_gpu:gpu_temperature_celsius:current{job=~"$exporter"}', "{{instance}} {{gpu}}")),
         ),
         row(
             "Containers",
