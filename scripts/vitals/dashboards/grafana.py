@@ -161,6 +161,7 @@ def _annotations() -> list[Json]:
                 "textFormat": text, "target": {"expr": expr, "refId": "Anno", "interval": "60s"}}
 
     version, since = 'job_version:app_version:current{job=~"$job"}', "$__rate_interval"
+    started = 'job_instance:app_start_seconds:current{job=~"$job"}'
     before = f"last_over_time({version}[5m] offset {since})"  # not only just before: a restart is a gap
     return [
         {"name": "Annotations & Alerts", "type": "dashboard", "builtIn": 1, "enable": True, "hide": True,
@@ -169,7 +170,7 @@ def _annotations() -> list[Json]:
                f'job=~"$job"}}[{since}])', "{{alertname}}", "{{job}} {{severity}}"),
         events("Deployments", "purple", f"count_over_time({version}[{since}]) unless on (job, version) {before} "
                f"and on (job) {before}", "{{job}} {{version}}", "another version than before"),
-        events("Restarts", "blue", f'changes(job_instance:app_start_seconds:current{{job=~"$job"}}[{since}]) > 0',
+        events("Restarts", "blue", f"last_over_time({started}[{since}]) > last_over_time({started}[10m] offset {since})",
                "{{job}} restarted", "{{instance}}"),
     ]
 
