@@ -111,6 +111,10 @@ def _explain(panel: Json, origins: Origins) -> None:
     if panel["type"] == "logs":
         return
     exprs = [target["expr"] for target in panel["targets"]]
+    if panel["type"] != "table" and (found := origins.alerts(exprs)):
+        panel["description"] += f" Watched by {', '.join(found)}."
+        panel["links"] = [{"title": f"Runbook: {name}", "url": f"{origins.runbooks}/{name}", "targetBlank": True}
+                          for name in found]
     defaults = panel["fieldConfig"]["defaults"]
     if "noValue" not in defaults:
         why = origins.emptiness(exprs)
@@ -118,9 +122,6 @@ def _explain(panel: Json, origins: Origins) -> None:
         defaults["noValue"] = "nothing to show" if not why else why.short if small else why.full
         if why and small:
             panel["description"] += f"\n\nEmpty? {why.full}"
-    if panel["type"] != "table" and (found := origins.alerts(exprs)):
-        panel["links"] = [{"title": f"Runbook: {name}", "url": f"{origins.runbooks}/{name}", "targetBlank": True}
-                          for name in found]
 
 
 def providers() -> Json:
