@@ -171,7 +171,8 @@ def _annotations() -> list[Json]:
                f'job=~"$job"}}[{since}])', "{{alertname}}", "{{job}} {{severity}}"),
         events("Deployments", "purple", f"count_over_time({version}[{since}]) unless on (job, version) {before} "
                f"and on (job) {before}", "{{job}} {{version}}", "another version than before"),
-        events("Restarts", "blue", f"last_over_time({started}[{since}]) > last_over_time({started}[10m] offset {since})",
+        events("Restarts", "blue",
+               f"last_over_time({started}[{since}]) > last_over_time({started}[10m] offset {since})",
                "{{job}} restarted", "{{instance}}"),
     ]
 

@@ -41,7 +41,7 @@ BOARD = Board(
         ),
         row(
             "Which answers are slow?",
-            heatmap("Response time distribution", "How long answers took: each column the answers of that moment, darker where many lie. One app at a time, chosen at the top. A second band above the first is a slow path.", "s",
+            heatmap("Response time distribution", "How long answers took: each column the answers of that moment, darker where many lie. One app at a time, chosen at the top. Worry about a second band above the first: a slow path.", "s",
                     q('sum by (le) (job_le:response_latency_seconds_bucket:rate5m{job=~"$job", job=~"$answers_of"})')),
             timeseries("Response time by intent", "The time that 19 of 20 answers stay below. The limit is the app's, for all intents.", "s",
                        q('job_intent:response_latency_seconds:p95{job=~"$job"}', "{{job}} {{intent}}"), limit("response_latency_p95_seconds"), size=(12, 8)),
@@ -50,7 +50,7 @@ BOARD = Board(
         ),
         row(
             "What fails?",
-            table("Error rates", "Each app's share of failed work of every kind, now. An empty cell: the app does not feed it, or was idle. Click a value to go where it is explained.", ("job",),
+            table("Error rates", "Each app's share of failed work of every kind, now. An empty cell: the app does not feed it, or was idle. Click a value to go where it is explained. Worry about what is far above its neighbours.", ("job",),
                   Column("HTTP", 'job:http_error_ratio:rate5m{job=~"$job"}', "percentunit", link=to("system-health")),
                   Column("Answers", 'job:app_error_ratio:rate5m{job=~"$job"}', "percentunit"),
                   Column("Agents", 'job:agent_failure_ratio:rate5m{job=~"$job"}', "percentunit", link=to("ai-performance")),

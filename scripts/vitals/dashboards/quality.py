@@ -33,11 +33,11 @@ BOARD = Board(
     rows=(
         row(
             "Are the answers right?",
-            stat("Made-up answers in 24 hours", "Judged answers of the last day that held made-up facts: the mean of 0 and 1 × how many were judged. Each one is worth reading.", "short",
+            stat("Made-up answers in 24 hours", "Judged answers of the last day that held made-up facts: the mean of 0 and 1 × how many were judged. Worry above 0, and read them.", "short",
                  q('job_eval:eval_scores_sum:increase24h{job=~"$job", eval="hallucination"}'), size=(6, 4), steps=ANY_IS_BAD),
             stat("Intents understood in 24 hours", "Share of the last day's judged conversations whose intent was understood. Worry below the limit of Intent accuracy.", "percentunit",
                  q('job_eval:eval_scores:mean24h{job=~"$job", eval="intent_accuracy"}'), size=(6, 4)),
-            stat("Judged answers in 24 hours", "How many answers were judged in the last day, by all evaluations. Few: the scores beside it say little.", "short",
+            stat("Judged answers in 24 hours", "How many answers were judged in the last day, by all evaluations. Worry when they are few: the scores beside it say little.", "short",
                  q('sum by (job) (job_eval:eval_scores_count:increase24h{job=~"$job"})'), size=(6, 4)),
             stat("Stopped by guardrails in 24 hours", "Checks of the last day that did not pass. Worry when it is far above yesterday's.", "short",
                  q('job:guardrail_blocks:increase24h{job=~"$job"}'), size=(6, 4)),
@@ -62,7 +62,7 @@ BOARD = Board(
             "How do scores develop?",
             timeseries("Evaluation scores", "Mean score of every evaluation in the day before each point; csat is 1 to 5, the others 0 to 1. Worry about a step: a prompt, model or index has changed.", "short",
                        q('job_eval:eval_scores:mean24h{job=~"$job"}', "{{job}} {{eval}}"), size=(12, 8)),
-            timeseries("Answers judged", "Answers that each evaluation judged in the hour before each point. At 0 nobody looks.", "short",
+            timeseries("Answers judged", "Answers that each evaluation judged in the hour before each point. Worry at 0: nobody looks.", "short",
                        q('job_eval:eval_scores_count:increase1h{job=~"$job"}', "{{job}} {{eval}}"), size=(12, 8)),
             table("Evaluations", "Every evaluation that judged answers: how many, and the mean score. Worry when the day is worse than the month.", ("job", "eval"),
                   Column("Judged 24h", 'job_eval:eval_scores_count:increase24h{job=~"$job"}', "short"),
