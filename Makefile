@@ -4,7 +4,7 @@ SHELL := /bin/bash
 VITALS := .venv/bin/vitals
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help preflight up down status view logs reload rotate-secrets clean backup restore upgrade demo-fault doctor images-offline import build check test test-units test-stack test-compose test-elk compat mutation bench lock ready
+.PHONY: help preflight up down status view logs reload rotate-secrets clean backup restore upgrade demo-fault doctor images-offline import release build check test test-units test-stack test-compose test-elk compat mutation bench lock ready
 
 help: ## list the verbs
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "%-18s %s\n", $$1, $$2}'
@@ -67,6 +67,9 @@ import: ready ## the dashboards into a Grafana of yours: GRAFANA_URL=… DRY_RUN
 		$(VITALS) import "$(or $(GRAFANA_URL),$(error which Grafana? make import GRAFANA_URL=https://…))" \
 		$(if $(DRY_RUN),--dry-run) $(if $(OVERWRITE),--overwrite) $(if $(DATASOURCE),--datasource "$(DATASOURCE)") \
 		$(if $(LOG_SOURCE),--log-source "$(LOG_SOURCE)")
+
+release: ready ## rules and dashboards in every form, as one archive in dist/: the same sources, the same bytes
+	@$(VITALS) export all dist
 
 build: ready ## make rules, dashboards, routes and pages from vitals.yaml and the profiles
 	@$(VITALS) build

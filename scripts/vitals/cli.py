@@ -74,12 +74,18 @@ def export(config: Path | None, form: str | None, folder: Path | None, listing: 
     from vitals import export, settings
 
     if listing:
-        for name, text in export.FORMS.items():
+        for name, text in {**export.FORMS, "all": "every form in one archive, the same bytes each time"}.items():
             click.echo(f"{name:14} {text}")
         return
     if form is None or folder is None:
         raise VitalsError("give a form and a folder, as in `vitals export grafana out/`; "
                           "`vitals export --list` shows the forms")
+    if form == "all":
+        from vitals.export import archive
+
+        file, digest, new = archive.write(settings.load(config), folder)
+        click.echo(f"{'wrote' if new else 'the same:'} {file} (sha256 {digest})")
+        return
     done = export.write(form, settings.load(config), folder, overwrite)
     for path in done.written:
         click.echo(f"wrote {folder / path}")

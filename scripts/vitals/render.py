@@ -163,5 +163,9 @@ _Dumper.add_representer(str, _text)
 
 
 def _yaml(data: Any, source: str) -> str:
-    text = yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=100, allow_unicode=True)
-    return HEADER.format(source=source) + text
+    return HEADER.format(source=source) + as_yaml(data)
+
+
+def as_yaml(data: Any) -> str:
+    """As every generated YAML file is written: keys in their order, long text in blocks, nothing by reference."""
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=100, allow_unicode=True)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import hcl2
 import pytest
 
 from vitals import export, settings
+from vitals.export import archive, folder
 from vitals.export.bundle import Bundle
 
 
@@ -30,8 +37,8 @@ def form(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def tree(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+def tree(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
 
 
 # --- every form -----------------------------------------------------------------------------------------
@@ -111,6 +118,154 @@ def test_a_dashboard_requires_the_plugins_that_it_uses(bundle: Bundle) -> None:
         assert all(entry["name"] and "version" in entry for entry in model["__requires"])
 
 
+# --- prometheus -----------------------------------------------------------------------------------------
+
+
+def test_prometheus_loads_the_rules(bundle: Bundle, tmp_path: Path) -> None:
+    from vitals.engines import parts
+
+    done = vitals("export", "prometheus", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    rules = sorted((tmp_path / "out" / "rules").glob("*.yml"))
+    promtool = parts.tool(bundle.settings, "promtool")
+    checked = subprocess.run([promtool, "check", "rules", "--lint=all", "--lint-fatal", *rules], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert {path.stem for path in rules} == set(bundle.rules)
+
+
+def test_every_alert_comes_with_its_runbook(bundle: Bundle) -> None:
+    found = export.files("prometheus", bundle)
+    wanted = {rule["annotations"]["runbook_url"].rpartition("/")[2] for content in bundle.rules.values()
+              for group in content["groups"] for rule in group["rules"] if "alert" in rule}
+    assert len(wanted) > 100
+    assert {f"runbooks/{name}.md" for name in wanted} <= set(found)
+    for path, text in found.items():
+        if path.startswith("runbooks/"):
+            for link in re.findall(r"\]\(([^)#:]+\.md)", text):
+                assert f"runbooks/{link}" in found, path
+
+
+def test_an_app_of_ones_own_is_expected(tmp_path: Path) -> None:
+    config = tmp_path / "vitals.yaml"
+    config.write_text("demo: true\napps:\n  - {job: mine, profile: litellm, targets: ['mine:80']}\n"
+                      "prices: {as_of: 2026-11-01}\n")
+    rules = Bundle.of(settings.load(config)).rules
+    assert [rule["labels"]["job"] for rule in rules["apps"]["groups"][0]["rules"] if rule["record"] == "job:app:expected"] == ["mine"]
+
+
+# --- terraform ------------------------------------------------------------------------------------------
+
+
+def blocks(bundle: Bundle) -> dict[str, list[Any]]:
+    """What an HCL parser finds in all .tf files together: kind of block → blocks."""
+    found: dict[str, list[Any]] = {}
+    for path, text in export.files("terraform", bundle).items():
+        if path.endswith(".tf"):
+            for kind, inner in hcl2.loads(text).items():
+                found.setdefault(kind, []).extend(inner)
+    return found
+
+
+def test_terraform_pins_the_official_provider(bundle: Bundle) -> None:
+    provider = str(blocks(bundle)["terraform"])
+    assert "grafana/grafana" in provider
+    assert re.search(r"version[^,}]*\d+\.\d+\.\d+", provider)
+
+
+def test_terraform_has_a_folder_for_every_dashboard(bundle: Bundle) -> None:
+    found = blocks(bundle)
+    folders = set(re.findall(r"[a-z-]+", " ".join(found["locals"][0]["folders"])))
+    files = [path for path in export.files("terraform", bundle) if path.endswith(".json")]
+    assert len(files) == len(bundle.dashboards)
+    assert {path.split("/")[1] for path in files} <= folders
+    resources = str(found["resource"])
+    assert "grafana_folder" in resources
+    assert 'fileset("${path.module}/dashboards", "*/*.json")' in export.files("terraform", bundle)["main.tf"]
+
+
+def test_terraform_declares_every_variable_it_reads(bundle: Bundle) -> None:
+    text = "".join(text for path, text in export.files("terraform", bundle).items() if path.endswith(".tf"))
+    declared = {name.strip('"') for block in blocks(bundle)["variable"] for name in block}
+    assert set(re.findall(r"\bvar\.(\w+)", text)) == declared
+    assert re.search(r'variable "grafana_auth" {[^}]*sensitive +=  *true', text)
+    for key in re.findall(r"\$\$\{(DS_\w+)\}", text):
+        assert any(f"${{{key}}}" in inner for inner in export.files("terraform", bundle).values())
+
+
+@pytest.mark.skipif(not shutil.which("terraform"), reason="no terraform on PATH")
+def test_terraform_reads_it(bundle: Bundle, tmp_path: Path) -> None:
+    """Its own formatter and functions; applying it would take the provider, which is a download."""
+    export.write("terraform", bundle.settings, tmp_path)
+    env = {**os.environ, "CHECKPOINT_DISABLE": "1", "TF_CLI_CONFIG_FILE": "/dev/null"}
+
+    def terraform(*args: str, **more: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["terraform", *args], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120, **more)
+
+    formatted = terraform("fmt", "-check", "-diff", "-recursive")
+    assert formatted.returncode == 0, formatted.stdout + formatted.stderr
+    text = (tmp_path / "main.tf").read_text()
+    for file in tmp_path.glob("*.tf"):
+        file.unlink()
+    expression = re.search(r"config_json = (.*?)\n  message", text, re.S)
+    assert expression
+    one = " ".join(expression[1].split())
+    one = one.replace("${each.value}", "on-call/vitals-logs.json").replace("var.prometheus_uid", '"metrics"').replace("var.elasticsearch_uid", '""')
+    found = terraform("console", input=f"sha256({one})\n")
+    model = export.files("terraform", bundle)["dashboards/on-call/vitals-logs.json"]
+    wanted = model.replace("${DS_PROMETHEUS}", "metrics").replace("${DS_ELASTICSEARCH}", "")
+    assert found.stdout.strip() == f'"{hashlib.sha256(wanted.encode()).hexdigest()}"', found.stderr
+
+
+# --- the archive ----------------------------------------------------------------------------------------
+
+
+def test_a_release_is_the_same_bytes_everywhere(tmp_path: Path) -> None:
+    made = []
+    for name, env in (("one", {"TZ": "UTC", "PYTHONHASHSEED": "1"}), ("two", {"TZ": "Asia/Tokyo", "PYTHONHASHSEED": "2", "LC_ALL": "C"})):
+        (tmp_path / name).mkdir()
+        done = subprocess.run([sys.executable, "-m", "vitals.cli", "export", "all", "out"], cwd=tmp_path / name,
+                              env={**os.environ, **env}, capture_output=True, text=True, timeout=300,
+                              umask=0o077 if name == "two" else 0o022)
+        assert done.returncode == 0, done.stderr
+        file, = (tmp_path / name / "out").iterdir()
+        made.append(file.read_bytes())
+        assert hashlib.sha256(made[-1]).hexdigest() in done.stdout
+    assert made[0] == made[1]
+    assert file.name == f"agent-vitals-{version('agent-vitals')}.tar.gz"
+    again = vitals("export", "all", tmp_path / "two" / "out")
+    assert (again.returncode, again.stdout.startswith("the same: ")) == (0, True)
+
+
+def test_a_release_verifies_and_holds_every_form(bundle: Bundle, tmp_path: Path) -> None:
+    file, digest, new = archive.write(bundle.settings, tmp_path)
+    assert (new, hashlib.sha256(file.read_bytes()).hexdigest()) == (True, digest)
+    with tarfile.open(file) as tar:
+        members = tar.getmembers()
+        tar.extractall(tmp_path, filter="data")
+    assert [member.name for member in members] == sorted(member.name for member in members)
+    assert {(member.mtime, member.mode, member.uid, member.uname, member.isreg()) for member in members} == {(0, 0o644, 0, "", True)}
+    root = tmp_path / archive.name(bundle)
+    subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=root, check=True)
+    listed = {line.split("  ")[1] for line in (root / "SHA256SUMS").read_text().splitlines()}
+    assert listed == set(tree(root)) - {"SHA256SUMS"}
+    for form in export.FORMS:
+        assert (root / form / "README.md").is_file()
+    assert (root / "LICENSE").read_bytes() == (settings.ROOT / "LICENSE").read_bytes()
+    assert f"# Agent Vitals {version('agent-vitals')}" in (root / "README.md").read_text()
+
+
+def test_a_release_replaces_an_earlier_one_and_nothing_else(bundle: Bundle, tmp_path: Path) -> None:
+    file, _, _ = archive.write(bundle.settings, tmp_path)
+    content = file.read_bytes()
+    with tarfile.open(file, "w:gz") as tar:  # made before something was changed
+        tar.addfile(tarfile.TarInfo(f"{archive.name(bundle)}/README.md"))
+    assert archive.write(bundle.settings, tmp_path)[2]
+    assert file.read_bytes() == content
+    file.write_text("mine")
+    done = vitals("export", "all", tmp_path)
+    assert (done.returncode, "is no archive of this project's; move it" in done.stderr, file.read_text()) == (1, True, "mine")
+
+
 # --- folders --------------------------------------------------------------------------------------------
 
 
@@ -126,8 +281,6 @@ def test_an_export_is_written_told_and_repeated(tmp_path: Path) -> None:
 
 
 def test_what_is_no_longer_made_goes_and_what_is_not_ours_stays(tmp_path: Path) -> None:
-    from vitals.export import folder
-
     folder.write(tmp_path / "out", "grafana", {"a/one.json": "1\n", "two.json": "2\n"})
     (tmp_path / "out" / "terraform.tfstate").write_text("state")
     done = folder.write(tmp_path / "out", "grafana", {"two.json": "22\n"})
@@ -136,13 +289,13 @@ def test_what_is_no_longer_made_goes_and_what_is_not_ours_stays(tmp_path: Path) 
     assert not (tmp_path / "out" / "a").exists()
 
 
-def refused(folder: Path, *args: str) -> str:
-    before = tree(folder)
-    done = vitals("export", *args, folder)
+def refused(into: Path, *args: str) -> str:
+    before = tree(into)
+    done = vitals("export", *args, into)
     assert done.returncode == 1
     assert done.stderr.startswith("vitals: ")
     assert done.stderr.count("\n") == 1
-    assert tree(folder) == before
+    assert tree(into) == before
     return done.stderr
 
 
@@ -162,8 +315,6 @@ def test_a_changed_file_is_not_lost(tmp_path: Path) -> None:
 
 def test_a_file_in_the_way_is_not_lost(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    from vitals.export import folder
-
     folder.write(out, "grafana", {"one.json": "1\n"})
     (out / "README.md").write_text("mine\n")
     assert "in its way: README.md" in refused(out, "grafana")
@@ -198,4 +349,4 @@ def test_bad_words_get_one_message(tmp_path: Path) -> None:
 
 def test_the_list_names_every_form() -> None:
     done = vitals("export", "--list")
-    assert [line.split()[0] for line in done.stdout.splitlines()] == list(export.FORMS)
+    assert [line.split()[0] for line in done.stdout.splitlines()] == [*export.FORMS, "all"]

@@ -20,7 +20,9 @@ from vitals.yamlfile import nearest
 
 # Form → what it is for. Its module has the same name, with _ for -.
 FORMS = {
+    "prometheus": "rule files for Prometheus, runbooks, and templates for Alertmanager",
     "grafana": "dashboards for Grafana's page Import dashboard, which asks for the data sources",
+    "terraform": "folders and dashboards for Terraform and OpenTofu, by the provider grafana/grafana",
     "mixin": "a jsonnet mixin: prometheusRules, prometheusAlerts and grafanaDashboards, with _config",
 }
 

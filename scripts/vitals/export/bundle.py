@@ -42,6 +42,14 @@ class Bundle:
         return found
 
     @cached_property
+    def rule_files(self) -> dict[str, str]:
+        """File name → text, as Prometheus loads it."""
+        from vitals import render
+
+        header = f"# Agent Vitals {self.version}, written by `vitals export`.\n"
+        return {f"{name}.yml": header + render.as_yaml(content) for name, content in self.rules.items()}
+
+    @cached_property
     def dashboards(self) -> dict[str, Json]:
         """uid → the dashboard's model, as Grafana's provisioning of files loads it."""
         from vitals import dashboards
