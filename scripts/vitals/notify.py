@@ -17,12 +17,14 @@ TEST = "ReceiverTest"  # `vitals alerts test` sends it, with the receiver's name
 
 # How often one group of alerts (a job's area) is told. The first message waits for those that come together with
 # it; a changed group is told again after group_interval, an unchanged one after repeat_interval.
+# First messages follow half an evaluation interval after evaluations, and later ones whole intervals after those: of
+# two Alertmanagers none sends while an evaluation may change what the other has seen.
 PACE: dict[str, dict[str, str]] = {
     "critical": {},
     "warning": {"repeat_interval": "12h"},
-    "info": {"group_wait": "5m", "group_interval": "30m", "repeat_interval": "24h"},
+    "info": {"group_wait": "5m15s", "group_interval": "30m", "repeat_interval": "24h"},
     # By e-mail, what is for this week comes once a day in one message.
-    "digest": {"group_wait": "30m", "group_interval": "24h", "repeat_interval": "7d"},
+    "digest": {"group_wait": "30m15s", "group_interval": "24h", "repeat_interval": "7d"},
     # A heartbeat: its receiver raises the alarm when it stops.
     "watchdog": {"group_wait": "0s", "group_interval": "1m", "repeat_interval": "5m"},
 }

@@ -119,8 +119,9 @@ def _copy_secrets(settings: Settings, engine: EngineName, into: Path) -> None:
 
 
 def _prometheus(settings: Settings, profiles: Profiles, engine: EngineName) -> dict[str, str]:
-    config = scraping.prometheus(settings, engine)
-    found = {"prometheus.yml": _yaml(config, "vitals.yaml or scripts/vitals/scraping.py")}
+    found = {f"{replica}.yml": _yaml(scraping.prometheus(settings, engine, replica),
+                                     "vitals.yaml or scripts/vitals/scraping.py")
+             for replica in settings.replicas("prometheus")}
     for name, (content, source) in rules(settings, profiles).items():
         found[f"rules/{name}.yml"] = _yaml(content, source)
     return found

@@ -22,6 +22,8 @@ DEMO_PORT = 9400
 INBOX_PORT = 9095
 # The stack's own pages that are probed: part → (port inside its container, path).
 PAGES = {"prometheus": (9090, "/-/ready"), "alertmanager": (9093, "/-/ready"), "inbox": (INBOX_PORT, "/-/ready")}
+# How often metrics are read, and how often alerting rules are looked at (the interval of their groups).
+SCRAPE_INTERVAL, EVALUATION_INTERVAL = "10s", "30s"
 COMPOSE_PAGES = {"grafana": (3000, "/api/health")}
 # An address's scheme → module of exporters/blackbox/blackbox.yml.
 MODULES = {"http": "http_2xx", "https": "http_2xx", "tcp": "tcp_connect", "tls": "tls_connect"}
@@ -34,8 +36,8 @@ def address(settings: Settings, engine: EngineName, part: str, port: int) -> str
     return f"127.0.0.1:{settings.ports[part]}" if engine == "native" else f"{part}:{port}"
 
 
-def prometheus(settings: Settings, engine: EngineName = "native") -> dict[str, Any]:
-    """prometheus.yml. Paths are relative to it."""
+def prometheus(settings: Settings, engine: EngineName = "native", replica: str = "prometheus") -> dict[str, Any]:
+    """prometheus.yml. Paths are relative to it. With `ha` each of the two Prometheus (``replica``) has its own."""
     scrapes: list[dict[str, Any]] = [
         {"job_name": "targets", **LIMITS, "file_sd_configs": [{"files": ["targets/*.yml"]}]},
     ]
@@ -61,26 +63,41 @@ def prometheus(settings: Settings, engine: EngineName = "native") -> dict[str, A
         scrapes.append({"job_name": "log-reader", **LIMITS, "honor_labels": True,
                         "file_sd_configs": [{"files": ["targets/logs/*.yml"]}]})
     return {
-        "global": {"scrape_interval": "10s", "scrape_timeout": "9s", "evaluation_interval": "30s"},
+        "global": {"scrape_interval": SCRAPE_INTERVAL, "scrape_timeout": "9s",
+                   "evaluation_interval": EVALUATION_INTERVAL, **_replica(settings, replica)},
         "rule_files": ["rules/*.yml"],
-        "alerting": {**_teams(settings), "alertmanagers": [{"file_sd_configs": [{"files": ["alertmanagers.yml"]}]}]},
+        "alerting": {**_alert_relabeling(settings),
+                     "alertmanagers": [{"file_sd_configs": [{"files": ["alertmanagers.yml"]}]}]},
         "scrape_configs": scrapes,
     }
 
 
-def _teams(settings: Settings) -> dict[str, Any]:
-    """Alerts carry their job's team, for the routes; recorded series do not."""
+def _replica(settings: Settings, replica: str) -> dict[str, Any]:
+    """Which of the two this is, for whoever reads or stores the series of both."""
+    return {"external_labels": {"cluster": "agent-vitals", "replica": replica}} if settings.ha else {}
+
+
+def _alert_relabeling(settings: Settings) -> dict[str, Any]:
+    """Alerts carry their job's team, for the routes; recorded series do not.
+
+    With two Prometheus they lose the replica: the same alert of both is then one alert to Alertmanager.
+    """
     jobs: dict[str, list[str]] = {}
     for app in settings.apps:
         if app.team:
             jobs.setdefault(app.team, []).append(app.job)
-    relabel = [{"source_labels": ["job"], "regex": "|".join(names), "target_label": "team", "replacement": team}
-               for team, names in sorted(jobs.items())]
+    relabel: list[dict[str, Any]] = [
+        {"source_labels": ["job"], "regex": "|".join(names), "target_label": "team", "replacement": team}
+        for team, names in sorted(jobs.items())]
+    if settings.ha:
+        relabel.append({"action": "labeldrop", "regex": "replica"})
     return {"alert_relabel_configs": relabel} if relabel else {}
 
 
 def alertmanagers(settings: Settings, engine: EngineName) -> list[dict[str, Any]]:
-    return [{"targets": [address(settings, engine, "alertmanager", STACK["alertmanager"][1])]}]
+    """Every Prometheus tells every Alertmanager, as their protocol wants it: behind a balancer each would know half."""
+    _, port = STACK["alertmanager"]
+    return [{"targets": [address(settings, engine, replica, port) for replica in settings.replicas("alertmanager")]}]
 
 
 def targets(settings: Settings, profiles: Profiles, engine: EngineName) -> dict[str, list[dict[str, Any]]]:
@@ -89,7 +106,7 @@ def targets(settings: Settings, profiles: Profiles, engine: EngineName) -> dict[
              **(COMPOSE_ONLY if engine == "compose" else {})}
     files = {"stack.yml": [
         {"targets": [address(settings, engine, part, port)], "labels": {"job": profile, "profile": profile}}
-        for part, (profile, port) in parts.items() if part not in settings.without
+        for name, (profile, port) in parts.items() for part in settings.replicas(name) if part not in settings.without
     ]}
     if settings.log_reader:
         files["logs/vitals.yml"] = [
@@ -117,9 +134,10 @@ def targets(settings: Settings, profiles: Profiles, engine: EngineName) -> dict[
 
 def _probes(settings: Settings, profiles: Profiles, engine: EngineName) -> Iterator[dict[str, Any]]:
     """Who is asked from outside: the stack's own pages, the demo's health pages, and what apps name."""
-    for part, (port, path) in {**PAGES, **(COMPOSE_PAGES if engine == "compose" else {})}.items():
-        if part not in settings.without:
-            yield _probe(part, f"http://{address(settings, engine, part, port)}{path}", engine)
+    for job, (port, path) in {**PAGES, **(COMPOSE_PAGES if engine == "compose" else {})}.items():
+        for part in settings.replicas(job):
+            if part not in settings.without:
+                yield _probe(job, f"http://{address(settings, engine, part, port)}{path}", engine)
     if settings.demo:
         demo = address(settings, engine, "demo", DEMO_PORT)
         for job in demo_jobs(profiles):

@@ -405,11 +405,16 @@ PORTS: dict[str, int] = {
     "node-exporter": 9100, "blackbox-exporter": 9115, "postgres-exporter": 9187, "redis-exporter": 9121,
     "mtail": 3903, "cadvisor": 8080, "postgres": 15432, "redis": 16379,
     "kibana": 5601, "elasticsearch-exporter": 9114, "logstash": 5180, "logstash-tcp": 5170,
+    "prometheus-2": 9190, "alertmanager-2": 9193, "alertmanager-gossip": 9094, "alertmanager-2-gossip": 9194,
 }
 
 
 # What can run beside the core: `make up WITH=demo,logs`. Each is a file of its own under compose/.
-EXTRAS = {"demo": "eight AI apps, PostgreSQL and Redis", "logs": "Elasticsearch, Logstash, Kibana and Filebeat"}
+EXTRAS = {"demo": "eight AI apps, PostgreSQL and Redis", "logs": "Elasticsearch, Logstash, Kibana and Filebeat",
+          "ha": "a second Prometheus and a second Alertmanager"}
+
+# What there are two of, with `ha`: the part → its second.
+SECOND = {"prometheus": "prometheus-2", "alertmanager": "alertmanager-2"}
 
 
 class VitalsFile(Strict):
@@ -456,6 +461,14 @@ class Settings(BaseModel):
     @property
     def logs(self) -> bool:
         return "logs" in self.extras
+
+    @property
+    def ha(self) -> bool:
+        return "ha" in self.extras
+
+    def replicas(self, part: str) -> tuple[str, ...]:
+        """The names of all that do the work of a part: two of prometheus and of alertmanager with `ha`."""
+        return (part, SECOND[part]) if self.ha and part in SECOND else (part,)
 
     @property
     def log_reader(self) -> bool:

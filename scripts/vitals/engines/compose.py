@@ -35,7 +35,7 @@ from vitals.engines import (
     secrets,
 )
 from vitals.errors import VitalsError
-from vitals.settings import EXTRAS, ROOT, Settings
+from vitals.settings import EXTRAS, ROOT, SECOND, Settings
 
 WAIT_SECONDS, LOGS_WAIT_SECONDS = 300, 600  # for every healthcheck, images already there
 TARGETS_SECONDS = 90
@@ -99,8 +99,9 @@ class Compose:
         self._settle_extras()
         limits = {name: int(service.get("mem_limit", 0)) for name, service in self._rendered().items()}
         running = self._running()
-        ports = [port for port in self.settings.ports for name in self._published()
-                 if name not in running and (port == name or port.startswith(f"{name}-"))]
+        needed = {int(port["published"]) for name, service in self._rendered().items() if name not in running
+                  for port in service.get("ports", [])}
+        ports = [name for name, number in self.settings.ports.items() if number in needed]
         findings = preflight.examine(self.settings, found, limits, ports)
         held = [name for holder in self._holders() for name in holder.secrets]
         can, reason = (True, "") if running else self.choose_images()
@@ -587,13 +588,15 @@ class Compose:
             return {}
 
     def _reload_servers(self) -> None:
-        for name in ("prometheus", "alertmanager"):
-            probes.post_reload(name, f"http://127.0.0.1:{self.settings.ports[name]}")
+        for part in SECOND:
+            for name in self.settings.replicas(part):
+                probes.post_reload(name, f"http://127.0.0.1:{self.settings.ports[name]}")
 
     def _await_targets(self) -> None:
         """A container without trouble may still do nothing: what counts is that Prometheus reads every part."""
         own = {app.job for app in self.settings.apps}
-        probes.await_targets(f"http://127.0.0.1:{self.settings.ports['prometheus']}", own, TARGETS_SECONDS)
+        for name in self.settings.replicas("prometheus"):
+            probes.await_targets(f"http://127.0.0.1:{self.settings.ports[name]}", own, TARGETS_SECONDS)
 
     def _greet(self, seconds: float) -> None:
         p = self.settings.ports

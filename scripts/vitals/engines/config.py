@@ -42,7 +42,8 @@ def install(settings: Settings, engine: EngineName, live: Path, tools: dict[str,
 
 
 def _check(staged: Path, tools: dict[str, Path]) -> None:
-    for name, arguments in (("promtool", ["check", "config", "prometheus/prometheus.yml"]),
+    servers = sorted(f"prometheus/{file.name}" for file in (staged / "prometheus").glob("prometheus*.yml"))
+    for name, arguments in (("promtool", ["check", "config", *servers]),
                             ("amtool", ["check-config", "alertmanager/alertmanager.yml"])):
         if name in tools:
             done = subprocess.run([tools[name], *arguments], cwd=staged, capture_output=True, text=True)

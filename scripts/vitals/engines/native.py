@@ -10,17 +10,17 @@ import subprocess
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
 from vitals import logs
 from vitals import settings as settings_module
-from vitals.engines import Service, config, extras, parts, preflight, probes, processes, rotation, secrets
+from vitals.engines import Service, cluster, config, extras, parts, preflight, probes, processes, rotation, secrets
 from vitals.engines.supervisor import DEAD, Part, Supervisor
 from vitals.errors import VitalsError
-from vitals.settings import Settings
+from vitals.settings import SECOND, Settings
 
 READY_SECONDS = 60
 TARGETS_SECONDS = 60
@@ -75,20 +75,21 @@ class Native:
                     self.supervisor.apply()
                     running &= {name for name, state in self.supervisor.states().items() if state == "RUNNING"}
                 missing = [part for part in wanted if part.name not in running]
-                processes.check_ports(self.settings, [part.name for part in missing])
+                names = {part.name for part in missing}
+                processes.check_ports(self.settings, self._listening(names))
                 if not missing:
                     print("everything runs already" + ("; the new configuration is taken up" if changed else ""))
                 self._prepare(programs)
                 if fresh:
                     self.supervisor.start()
-                if any(part.name == "prometheus" for part in missing):
-                    self._look_often()
-                    changed = True
+                often = names.intersection(self.settings.replicas("prometheus"))
+                self._look_often(often)
                 self._start(missing)
                 self._await_targets()
-                if changed:
+                if changed or often:
                     config.install(self.settings, "native", self.config, {})
-                    self._reload_servers()
+                    # What has just been started has read it; and an Alertmanager with START_DELAY would keep us waiting.
+                    self._reload_servers(lambda name: name in often or changed and name not in names)
             except BaseException:
                 if fresh:
                     self.supervisor.stop()
@@ -129,7 +130,8 @@ class Native:
         """What of this machine stands in the way."""
         info = self.supervisor.info()
         missing = [name for name in self._probes() if info.get(name, {}).get("statename") != "RUNNING"]
-        return [*preflight.native(self.settings, missing), *preflight.lost(self.settings, self._held())]
+        return [*preflight.native(self.settings, self._listening(missing)),
+                *preflight.lost(self.settings, self._held())]
 
     def rotate_secrets(self) -> None:
         with processes.alone(self.home):
@@ -232,8 +234,7 @@ class Native:
 
         found = {
             "viewer": page("viewer", "/-/ready"),
-            "prometheus": page("prometheus", "/-/ready"),
-            "alertmanager": page("alertmanager", "/-/ready"),
+            **{name: page(name, "/-/ready") for part in SECOND for name in self.settings.replicas(part)},
             "inbox": page("inbox", "/-/ready"),
             "node-exporter": page("node-exporter", "/"),
             "blackbox-exporter": page("blackbox-exporter", "/-/healthy"),
@@ -263,19 +264,20 @@ class Native:
                 sys.executable, "-m", "vitals.viewer.server", "--listen", listen("viewer"),
                 "--prometheus", f"http://{listen('prometheus')}", "--dashboards", f"{root}/grafana/dashboards",
             ], ready["viewer"]),
-            Part("prometheus", [
+            *(Part(name, [
                 str(programs["prometheus"]),
-                f"--config.file={self.config}/prometheus/prometheus.yml",
-                f"--storage.tsdb.path={self.data}/prometheus",
+                f"--config.file={self.config}/prometheus/{name}.yml",
+                f"--storage.tsdb.path={self.data}/{name}",
                 f"--storage.tsdb.retention.time={self.settings.retention}",
-                f"--web.listen-address={listen('prometheus')}", "--web.enable-lifecycle",
-            ], ready["prometheus"]),
-            Part("alertmanager", [
+                f"--web.listen-address={listen(name)}", "--web.enable-lifecycle", *cluster.PROMETHEUS,
+            ], ready[name]) for name in self.settings.replicas("prometheus")),
+            *(Part(name, [
                 str(alertmanager),
                 f"--config.file={self.config}/alertmanager/alertmanager.yml",
-                f"--storage.path={self.data}/alertmanager",
-                f"--web.listen-address={listen('alertmanager')}", "--cluster.listen-address=",
-            ], ready["alertmanager"], directory=alertmanager.parents[2]),  # where its templates are
+                f"--storage.path={self.data}/{name}",
+                f"--web.listen-address={listen(name)}", *cluster.flags(self.settings, name),
+            ], ready[name], directory=alertmanager.parents[2])  # where its templates are
+              for name in self.settings.replicas("alertmanager")),
             Part("inbox", [
                 sys.executable, "-m", "vitals.inbox", "--listen", listen("inbox"),
                 "--dir", f"{self.data}/inbox", "--docs", f"{root}/docs",
@@ -410,17 +412,25 @@ class Native:
             print(f"ending {len(left)} processes that a crash left behind", flush=True)
             processes.stop(left)
 
-    def _look_often(self) -> None:
-        file = self.config / "prometheus" / "prometheus.yml"
-        file.write_text(re.sub(r"\b(scrape_interval|scrape_timeout): \S+", rf"\1: {FIRST_LOOK}", file.read_text()))
+    def _look_often(self, names: Iterable[str]) -> None:
+        for name in names:
+            file = self.config / "prometheus" / f"{name}.yml"
+            file.write_text(re.sub(r"\b(scrape_interval|scrape_timeout): \S+", rf"\1: {FIRST_LOOK}", file.read_text()))
 
     def _await_targets(self) -> None:
         own = {app.job for app in self.settings.apps}
-        probes.await_targets(f"http://127.0.0.1:{self.settings.ports['prometheus']}", own, TARGETS_SECONDS)
+        for name in self.settings.replicas("prometheus"):
+            probes.await_targets(f"http://127.0.0.1:{self.settings.ports[name]}", own, TARGETS_SECONDS)
 
-    def _reload_servers(self) -> None:
-        for name in ("prometheus", "alertmanager"):
+    def _reload_servers(self, wanted: Callable[[str], bool] = lambda name: True) -> None:
+        for name in filter(wanted, (name for part in SECOND for name in self.settings.replicas(part))):
             probes.post_reload(name, f"http://127.0.0.1:{self.settings.ports[name]}")
+
+    def _listening(self, names: Iterable[str]) -> list[str]:
+        """The ports, by their names in vitals.yaml, that these parts listen on."""
+        return [port for name in names
+                for port in (name, *([f"{name}-gossip"] if name in self.settings.replicas("alertmanager")
+                                     and self.settings.ha else []))]
 
     def _greet(self, seconds: float) -> None:
         p = self.settings.ports

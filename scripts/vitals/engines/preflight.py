@@ -20,7 +20,7 @@ OLDEST_DOCKER = (20, 10)  # host-gateway
 OLDEST_COMPOSE = (2, 24)  # `pull --policy`, `ps --format json` line by line
 ARCHITECTURES = ("x86_64", "amd64", "aarch64", "arm64")  # what every image is made for
 # Images and their unpacked layers, and some days of data.
-DISK_BYTES = {"core": 3 * GIB, "demo": GIB, "logs": 6 * GIB}
+DISK_BYTES = {"core": 3 * GIB, "demo": GIB, "logs": 6 * GIB, "ha": GIB}
 MAP_COUNT = 262_144  # Elasticsearch's own bootstrap check
 
 

@@ -91,9 +91,12 @@ def targets(prometheus: str) -> list[Target]:
 
 
 def post_reload(name: str, url: str) -> None:
-    """Asks Prometheus or Alertmanager to read its configuration again. Raises VitalsError with its answer."""
+    """Asks Prometheus or Alertmanager to read its configuration again. Raises VitalsError with its answer.
+
+    An Alertmanager that waits with its first notifications (cluster.START_DELAY) answers when it has begun.
+    """
     try:
-        with _OPENER.open(urllib.request.Request(f"{url}/-/reload", method="POST"), timeout=20):
+        with _OPENER.open(urllib.request.Request(f"{url}/-/reload", method="POST"), timeout=60):
             return
     except urllib.error.HTTPError as err:
         why = err.read(2000).decode(errors="replace").strip()
