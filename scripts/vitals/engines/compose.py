@@ -595,8 +595,8 @@ class Compose:
     def _await_targets(self) -> None:
         """A container without trouble may still do nothing: what counts is that Prometheus reads every part."""
         own = {app.job for app in self.settings.apps}
-        for name in self.settings.replicas("prometheus"):
-            probes.await_targets(f"http://127.0.0.1:{self.settings.ports[name]}", own, TARGETS_SECONDS)
+        servers = [f"http://127.0.0.1:{self.settings.ports[name]}" for name in self.settings.replicas("prometheus")]
+        probes.await_targets(servers, own, TARGETS_SECONDS)
 
     def _greet(self, seconds: float) -> None:
         p = self.settings.ports

@@ -419,8 +419,8 @@ class Native:
 
     def _await_targets(self) -> None:
         own = {app.job for app in self.settings.apps}
-        for name in self.settings.replicas("prometheus"):
-            probes.await_targets(f"http://127.0.0.1:{self.settings.ports[name]}", own, TARGETS_SECONDS)
+        servers = [f"http://127.0.0.1:{self.settings.ports[name]}" for name in self.settings.replicas("prometheus")]
+        probes.await_targets(servers, own, TARGETS_SECONDS)
 
     def _reload_servers(self, wanted: Callable[[str], bool] = lambda name: True) -> None:
         for name in filter(wanted, (name for part in SECOND for name in self.settings.replicas(part))):

@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,22 +105,23 @@ def post_reload(name: str, url: str) -> None:
         raise VitalsError(f"{name} does not answer at {url} ({err}); `make status` says more") from err
 
 
-def await_targets(prometheus: str, own: set[str], seconds: float) -> None:
-    """Polls until Prometheus reads every part of the stack. Raises VitalsError with those it does not.
+def await_targets(servers: Sequence[str], own: set[str], seconds: float) -> None:
+    """Polls until each Prometheus (its address) reads every part of the stack. Raises VitalsError with what it does not.
 
     The user's own applications (``own``: their jobs) may be down: that is said, not waited for.
     """
     print("waiting for the first scrapes ...", flush=True)
     deadline = time.monotonic() + seconds
     while True:
-        found = targets(prometheus)
-        late = [t for t in found if not t.up and t.job not in own]
-        if found and not late:
+        each = [targets(server) for server in servers]
+        late = {t for found in each for t in found if not t.up and t.job not in own}
+        if all(each) and not late:
             break
         if time.monotonic() > deadline:
-            missing = "; ".join(f"{t.job} at {t.address} ({t.problem})" for t in late)
+            missing = "; ".join(sorted(f"{t.job} at {t.address} ({t.problem})" for t in late))
             raise VitalsError(f"not all targets came up: {missing or 'Prometheus has none'}")
         time.sleep(0.1)
+    found = each[0]
     down = [t for t in found if not t.up]
     print(f"{len(found) - len(down)} of {len(found)} targets are up")
     for target in down:
