@@ -344,6 +344,7 @@ _SIGNALS = (
     _only("alertmanager_alerts", "gauge", "alerts", "alerts an Alertmanager holds", "instance state"),
     _only("alertmanager_silences", "gauge", "silences", "silences by state", "instance state"),
     _only("alertmanager_members", "gauge", "servers", "Alertmanagers in the cluster that one sees", agg="min"),
+    _only("alertmanager_config_hash", "gauge", "state", "a number made of the running configuration; another one has another number", agg="min"),
 )
 
 _FAILED = 'outcome!="success"'

@@ -301,9 +301,11 @@ def test_every_target_is_a_service_and_every_exporter_a_target(
 def test_alertmanager_and_the_inbox_are_where_they_are_called(whole: Stack) -> None:
     folder = whole.compose.home / "config"
     [entry] = yaml.safe_load((folder / "prometheus/alertmanagers.yml").read_text())
-    assert entry["targets"] == ["alertmanager:9093"] and share(whole, "prometheus", "alertmanager")
+    assert entry["targets"] == ["alertmanager:9093", "alertmanager-2:9093"]
     assert "http://inbox:9095" in (folder / "alertmanager/alertmanager.yml").read_text()
-    assert share(whole, "alertmanager", "inbox")
+    for alertmanager in ("alertmanager", "alertmanager-2"):
+        assert share(whole, "prometheus", alertmanager) and share(whole, "prometheus-2", alertmanager)
+        assert share(whole, alertmanager, "inbox")
 
 
 def test_stores_are_reached_by_those_who_need_them_alone(whole: Stack) -> None:
@@ -323,7 +325,8 @@ def test_stores_are_reached_by_those_who_need_them_alone(whole: Stack) -> None:
 def test_ports_are_those_of_vitals_yaml(whole: Stack) -> None:
     for name, service in whole.services.items():
         for port in service.get("ports", []):
-            own = {n for key, n in whole.settings.ports.items() if key == name or key.startswith(f"{name}-")}
+            own = {n for key, n in whole.settings.ports.items()
+                   if key == name or key.startswith(f"{name}-") and key not in whole.services}
             assert int(port["published"]) in own, name
 
 
@@ -402,7 +405,7 @@ def test_grafanas_sources_are_services_it_reaches(whole: Stack) -> None:
         assert content["prune"] is True, "a source that leaves the files would stay"
         for source in content["datasources"]:
             found[source["uid"]] = source["type"]
-            host = re.fullmatch(r"http://([a-z-]+):\d+", source["url"])
+            host = re.fullmatch(r"http://([a-z0-9-]+):\d+", source["url"])
             assert host and share(whole, "grafana", host[1])
             for value in source.get("secureJsonData", {}).values():
                 name = re.fullmatch(r"\$__file\{/run/secrets/([a-z-]+)\}", value)

@@ -90,6 +90,26 @@ ALERTS = [
         means="Changes to routes and receivers are not live.", do=("`make check` says what is wrong.", "`make reload`."),
     ),
     Alert(
+        # Compared with those that answer: of one that does not, StackTargetDown tells.
+        "AlertmanagerPeersMissing", "warning", "5m",
+        "job_instance:alertmanager_members:current\n< on (job) group_left () count by (job) (up == 1)",
+        dashboard="monitoring",
+        summary="Alertmanager on {{ $labels.instance }} has lost its peer",
+        description="{{ $labels.instance }} sees {value} members of its cluster, fewer than there are Alertmanagers that run.",
+        means="The Alertmanagers do not know what the others have sent: everything is told once by each, and a silence holds in one only.",
+        do=("Do they reach each other's port 9094, by TCP and UDP?", "Restart the one that sees too few: `make logs SERVICE=alertmanager`."),
+    ),
+    Alert(
+        "AlertmanagerConfigsDiffer", "warning", "5m",
+        "max by (job, profile) (job_instance:alertmanager_config_hash:current)\n"
+        "!= min by (job, profile) (job_instance:alertmanager_config_hash:current)",
+        dashboard="monitoring",
+        summary="The Alertmanagers of {{ $labels.job }} run different configurations",
+        description="The Alertmanagers of {{ $labels.job }} have read different configurations: one has missed a reload.",
+        means="Who is told, and how often, depends on which of them sends.",
+        do=("`make reload` reaches both.", "AlertmanagerReloadFailed says which of them refuses a configuration."),
+    ),
+    Alert(
         # At once: a checkpoint is made every two hours, so its failure is never seen for longer than the rate's window.
         "TsdbFailing", "critical", "0m", "job_instance:prometheus_tsdb_failures:rate5m > 0",
         dashboard="monitoring", keep_firing_for="15m",

@@ -48,7 +48,7 @@ def _check(staged: Path, tools: dict[str, Path]) -> None:
         if name in tools:
             done = subprocess.run([tools[name], *arguments], cwd=staged, capture_output=True, text=True)
             if done.returncode:
-                lines = [line.strip() for line in (done.stdout + done.stderr).splitlines()]
+                lines = [line.strip() for line in (done.stderr + done.stdout).splitlines()]
                 failed = [line for line in lines if line and "SUCCESS" not in line]
                 raise VitalsError(f"{name} refuses the configuration; what runs was left alone:\n  "
                                   + "\n  ".join(failed[:12]))

@@ -88,7 +88,7 @@ class Native:
                 self._await_targets()
                 if changed or often:
                     config.install(self.settings, "native", self.config, {})
-                    # What has just been started has read it; and an Alertmanager with START_DELAY would keep us waiting.
+                    # What has just been started has read it, and an Alertmanager would answer after START_DELAY only.
                     self._reload_servers(lambda name: name in often or changed and name not in names)
             except BaseException:
                 if fresh:

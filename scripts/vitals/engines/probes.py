@@ -106,7 +106,7 @@ def post_reload(name: str, url: str) -> None:
 
 
 def await_targets(servers: Sequence[str], own: set[str], seconds: float) -> None:
-    """Polls until each Prometheus (its address) reads every part of the stack. Raises VitalsError with what it does not.
+    """Polls until each Prometheus (an address) reads every part of the stack. Raises VitalsError with what is left.
 
     The user's own applications (``own``: their jobs) may be down: that is said, not waited for.
     """
