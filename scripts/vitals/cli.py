@@ -241,15 +241,31 @@ def status(config: Path | None, engine: str | None, versions: bool) -> None:
 @click.option("--listen", metavar="HOST:PORT", default="127.0.0.1:0",
               help="Serve here (default: a free loopback port).")
 @click.option("--allow-host", "hosts", multiple=True, help="Another name under which the page may be asked for.")
+@click.option("--static", "into", metavar="DIR", type=click.Path(path_type=Path),
+              help="Serve nothing; write the page with its data into this folder, to open or to hand on.")
+@click.option("--since", metavar="6h", help="--static: so much of the past, up to now (default: 6h).")
+@click.option("--from", "start", metavar="TIME", help="--static: from here, such as 2026-11-21T16:00 or now-2d.")
+@click.option("--to", "end", metavar="TIME", help="--static: up to here (default: now).")
+@click.option("--board", "wanted", multiple=True, help="--static: only this dashboard, such as overview.")
+@click.option("--var", "choices", multiple=True, metavar="NAME=VALUE", help="--static: such as job=support-agent.")
 @click.pass_obj
 def view(config: Path | None, prometheus: str | None, token_file: Path | None, dashboards: Path | None, listen: str,
-         hosts: tuple[str, ...]) -> None:
+         hosts: tuple[str, ...], into: Path | None, since: str | None, start: str | None, end: str | None,
+         wanted: tuple[str, ...], choices: tuple[str, ...]) -> None:
     """Show the dashboards in a browser, without Grafana, from any Prometheus."""
     from vitals import settings, viewer
 
     loaded = settings.load(config)
-    viewer.serve(dashboards or loaded.root / "grafana" / "dashboards", viewer.source(loaded, prometheus, token_file),
-                 listen, hosts)
+    folder = dashboards or loaded.root / "grafana" / "dashboards"
+    if into is None:
+        if since or start or end or wanted or choices:
+            raise VitalsError("--since, --from, --to, --board and --var belong to --static; the page has them itself")
+        viewer.serve(folder, viewer.source(loaded, prometheus, token_file), listen, hosts)
+        return
+    if since and (start or end):
+        raise VitalsError("--since or --from and --to, not both")
+    viewer.write(folder, viewer.source(loaded, prometheus, token_file), into, start or f"now-{since or '6h'}",
+                 end or "now", wanted, choices)
 
 
 @cli.command()

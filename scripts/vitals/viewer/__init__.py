@@ -46,3 +46,28 @@ def serve(folder: Path, prometheus: Prometheus, listen: str, hosts: Iterable[str
             running.serve_forever()
         except KeyboardInterrupt:
             print()
+
+
+def write(folder: Path, prometheus: Prometheus, into: Path, start: str, end: str, wanted: Iterable[str],
+          choices: Iterable[str]) -> None:
+    """Writes the page with its data into a folder. ``choices``: ``name=value``. Raises VitalsError."""
+    import time
+
+    from vitals.viewer import boards, static
+
+    first, last = static.span(start, end, time.time())
+    found, problems = boards.load(folder)
+    if problems:
+        raise VitalsError("\n".join(problems))
+    some = [boards.find(found, name) for name in wanted]
+    variables: dict[str, list[str]] = {}
+    for choice in choices:
+        name, is_one, value = choice.partition("=")
+        if not is_one or not name:
+            raise VitalsError(f"--var {choice}: write it as job=support-agent")
+        variables.setdefault(name, []).append(value)
+    print(f"asking {prometheus.url} ...", flush=True)
+    for line in static.write(into, [b for b in found if not some or b in some], prometheus, first, last, variables):
+        print(f"  {line}")
+    size = sum(path.stat().st_size for path in into.rglob("*") if path.is_file())
+    print(f"{into / 'index.html'}: {size / 1e6:.1f} MB in all; open it in a browser, or attach the folder")

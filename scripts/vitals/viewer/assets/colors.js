@@ -10,9 +10,11 @@ const NAMED = {
 };
 const SHADES = ["super-light", "light", "", "semi-dark", "dark"];
 
-// Told apart in both themes, and by most who see colours otherwise; none is red, which means trouble.
-const PALETTE = ["#5794F2", "#FF9830", "#3CB8A9", "#B877D9", "#E0B400", "#73BF69", "#E685B5", "#8AB8FF", "#C9803C", "#7C7FE0",
-  "#4FA3C7", "#A8B545", "#D96BA0", "#6E8B9E", "#CA95E5", "#2F9E6E"];
+// Told apart in both themes; none is red, which means trouble. The first ten differ most: others come in only when a panel
+// has more lines than that.
+const PALETTE = ["#5794F2", "#FF9830", "#3CB8A9", "#B877D9", "#E0B400", "#73BF69", "#EE7FB5", "#B0793E", "#8496A9", "#6FC7EC",
+  "#7C7FE0", "#A8B545", "#D0604C", "#2F9E6E", "#CFA2EE", "#C7A77B"];
+const FIRST = 10;
 
 /** A colour as #rrggbb (names of Grafana, hex, rgb(…)); grey for what is none. */
 export function hex(color) {
@@ -76,8 +78,9 @@ export function byName(names) {
   const found = new Map();
   const taken = new Set();
   for (const name of [...new Set(names)].sort()) {
-    let at = hash(name) % PALETTE.length;
-    for (let tries = 0; taken.has(at) && tries < PALETTE.length; tries += 1) at = (at + 1) % PALETTE.length;
+    const among = taken.size < FIRST ? FIRST : PALETTE.length;
+    let at = hash(name) % among;
+    for (let tries = 0; taken.has(at) && tries < among; tries += 1) at = (at + 1) % among;
     taken.add(at);
     found.set(name, PALETTE[at]);
   }

@@ -136,14 +136,14 @@ export function axis(low, high, count, unit = "none", fixedLow = false, fixedHig
   return [from, to, values];
 }
 
-const SECONDS = [60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800];
+const SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800];
 
 function roundStep(raw, kind) {
   if (kind === "iec") {
     const by = Math.max(0, Math.floor(Math.log(raw) / Math.log(1024)));
     return 1024 ** by * 2 ** Math.max(0, Math.ceil(Math.log2(raw / 1024 ** by)));
   }
-  if ((kind === "time" || kind === "words") && raw > 30) {
+  if ((kind === "time" || kind === "words") && raw > 0.5) {
     return SECONDS.find((step) => step >= raw) ?? 604800 * Math.ceil(raw / 604800);
   }
   const scale = 10 ** Math.floor(Math.log10(raw));

@@ -18,7 +18,7 @@ export function inspect({ panel, last }, scope) {
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Series"), VALUES.map((name) => h("th", { scope: "col", class: "number" }, CALCS[name][0])), h("th", { scope: "col" }, "Links"))),
     h("tbody", {}, list.slice(0, MOST).map((one) => h("tr", {}, h("th", { scope: "row" }, h("span", { class: "key", style: { "--key": one.color } }), one.name),
       VALUES.map((name) => h("td", { class: "number" }, display(one.config, calc(name, one.values)).text)),
-      h("td", {}, (one.config.links ?? []).map((link) => ({ href: address(link.url, scope, one), text: linkTitle(link.title, scope, one) })).filter(({ href }) => href).map(({ href, text }) => h("a", { href, onclick: () => dialog.close() }, text, " "))))))));
+      h("td", { class: "links" }, (one.config.links ?? []).map((link) => ({ href: address(link.url, scope, one), text: linkTitle(link.title, scope, one) })).filter(({ href }) => href).map(({ href, text }) => h("a", { href, onclick: () => dialog.close() }, text))))))));
   dialog.append(h("header", {}, h("h2", { id: "inspect-title" }, panel.title), h("button", { type: "button", autofocus: true, onclick: () => dialog.close() }, "Close")),
     panel.description ? h("p", {}, panel.description) : "", ...(last?.asked ?? []).map(query),
     list.length ? h("h3", {}, `Values of ${list.length} series${list.length > MOST ? `, the first ${MOST}` : ""}`) : "", list.length ? values : "");

@@ -5,6 +5,7 @@ import { fill, h, sign } from "./dom.js";
 import { destination, know, title as linkTitle } from "./links.js";
 import { ask, badge, banner, statusPage, watch } from "./status.js";
 import { source } from "./source.js";
+import { local } from "./time.js";
 import { boardPath, carried, current, go, href, isBaked, onChange } from "./store.js";
 
 const app = document.getElementById("app");
@@ -26,9 +27,9 @@ function fold(open) {
 }
 
 function frame() {
-  const place = isBaked() ? "as it was when this folder was made" : index.prometheus;
+  const place = isBaked() ? `${index.prometheus}, as it was at ${local(index.made)}` : index.prometheus;
   fill(app, nav, h("div", { class: "page" }, h("header", { class: "top" }, banner(() => { ask(); board?.refresh(); }), h("div", { class: "title" }, burger, h("div", {}, heading, about), bar), filters), content,
-    h("footer", {}, h("p", {}, `The built-in viewer of Agent Vitals, on Prometheus ${place}. It is not Grafana: it shows the dashboards of this bundle, and does not edit or save any, has no users, no Explore, no log lines, no alert editor, and knows no other data sources, panel types and transformations than these dashboards use.`))));
+    h("footer", {}, h("p", {}, `The built-in viewer of Agent Vitals, on Prometheus ${place}. It is not Grafana: it shows the dashboards of this bundle${isBaked() ? " at one time range, with the variables as they were chosen then" : ""}, does not edit or save any, has no users, no Explore, no log lines, no alert editor, and knows no other data sources, panel types and transformations than these dashboards use.`))));
 }
 
 function navigation() {
@@ -84,7 +85,7 @@ async function route() {
   const root = h("div", { class: page });
   fill(content, root);
   if (page === "alerts") {
-    show("Alerts and targets", "What fires now, and what Prometheus reads.");
+    show("Alerts and targets", isBaked() ? `What fired and what was read when this folder was made: ${local(index.made)}.` : "What fires now, and what Prometheus reads.");
     leave = statusPage(root);
     return;
   }

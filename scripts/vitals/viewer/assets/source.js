@@ -110,14 +110,21 @@ function loaded(name) {
   });
 }
 
+/** A series as it is kept (first time, step, values; null where there is none) → as Prometheus gives it. */
+function samples({ from, step, values }) {
+  return values.map((value, i) => [from + i * step, String(value)]).filter((_, i) => values[i] !== null);
+}
+
 const folder = {
   boards: () => loaded("index"),
   board: async (uid) => (await loaded(uid)).model,
   query: async ({ board, key }) => {
-    const answer = (await loaded(board)).answers[key];
-    if (!answer) throw new Refused("this was not asked when the folder was made");
-    if (answer.error) throw new Refused(answer.error);
-    return answer;
+    const { asked, answers } = await loaded(board);
+    if (!asked[key]) throw new Refused("this was not asked when the folder was made");
+    const { expr, step, answer } = asked[key];
+    const { error, result } = answers[answer];
+    if (error) throw new Refused(error);
+    return { expr, step, data: { resultType: "matrix", result: result.map((one) => ({ metric: one.metric, values: samples(one) })) } };
   },
   variables: async (uid) => (await loaded(uid)).variables,
   get: async (path) => {

@@ -38,7 +38,7 @@ export function watch() {
 /** The link in the navigation: how many fire, and how many targets are down. */
 export function badge() {
   const count = h("span", { class: "count" });
-  const link = h("a", { href: href("/alerts"), class: "alerts-link" }, sign("bell"), h("span", {}, "Alerts and targets"), count);
+  const link = h("a", { href: href("/alerts"), class: "alerts-link" }, sign("bell"), h("span", {}, "Alerts, targets"), count);
   onStatus(() => {
     const firing = (told.alerts ?? []).filter(({ state }) => state === "firing");
     const down = (told.targets ?? []).filter((one) => one.health === "down").length;

@@ -3,7 +3,7 @@ import { source } from "./source.js";
 import { isBaked } from "./store.js";
 import { interpolate, labelValues } from "./templating.js";
 
-const ALL = "$__all";
+export const ALL = "$__all";
 
 /** The variables in their order: {name, label, multi, includeAll, hidden, kind, options, chosen, problem}. */
 export async function resolve(model, params, range, signal) {
@@ -63,4 +63,3 @@ export function scopeOf(variables, { from, to }, params) {
 }
 
 export const isAll = (values) => values.includes(ALL);
-export { ALL };

@@ -12,6 +12,8 @@ import { local, timeTicks } from "../time.js";
 import { hide, isPinned, show } from "../tooltip.js";
 
 const MOST_IN_TOOLTIP = 24;
+const LEGEND_LINE = 22;
+const FILLED_LINES = 4;  // more fills on top of each other would be one grey area
 const isStacked = ({ config: { custom } }) => ["normal", "percent"].includes(custom.stacking?.mode);
 const unitOf = ({ config }) => config.unit ?? "none";
 
@@ -23,6 +25,7 @@ export async function render(body, context) {
   const key = options.legend?.showLegend === false ? null : legend(series, options.legend, hidden, redraw);
   const side = options.legend?.placement === "right" && body.clientWidth > 480;
   body.replaceChildren(h("div", { class: side ? "with-legend side" : "with-legend" }, h("div", { class: "plot-box" }, plot, cross), key ?? ""));
+  if (key && !side) wholeLines(key, body.clientHeight);
   const shown = series.filter((one) => !hidden.has(one.name));
   const { clientWidth: width, clientHeight: height } = plot.parentElement;
   const units = [...new Set(series.map(unitOf))].slice(0, 2);
@@ -46,6 +49,11 @@ export async function render(body, context) {
     if (from !== undefined && to - from >= 1) { hide(true); context.zoom(from, to); }
   });
   point(plot, cross, { ...context, shown, margin, width, height, axes, units });
+}
+
+/** A legend below a plot takes a third of the panel at most, and no half lines. */
+function wholeLines(key, height) {
+  key.style.setProperty("max-height", `${Math.max(1, Math.floor((height * 0.34) / LEGEND_LINE)) * LEGEND_LINE}px`);
 }
 
 /** What one axis has to hold, its ticks and their texts. */
@@ -76,6 +84,7 @@ function vertical(list, unit, height) {
 
 function traces(list, units) {
   const stackTimes = [...new Set(list.filter(isStacked).flatMap(({ times }) => times))].sort((a, b) => a - b);
+  const thin = Math.min(1, FILLED_LINES / list.filter((one) => !isStacked(one) && one.config.custom.fillOpacity).length);
   return list.map((one) => {
     const { custom } = one.config;
     const { drawStyle = "line", fillOpacity = 0, lineWidth = 1, lineStyle, lineInterpolation, spanNulls = false } = custom;
@@ -93,7 +102,7 @@ function traces(list, units) {
       line: { color: one.color, width: lineWidth + 0.5, dash: lineStyle?.fill === "dash" ? lineStyle.dash.map((n) => `${n}px`).join(",") : lineStyle?.fill === "dot" ? "dot" : "solid",
         shape: { stepAfter: "hv", stepBefore: "vh", smooth: "spline" }[lineInterpolation] ?? "linear", simplify: true },
       ...(stacked ? { stackgroup: `${custom.stacking.group ?? "A"}`, groupnorm: custom.stacking.mode === "percent" ? "fraction" : "" } : { fill: fillOpacity ? "tozeroy" : "none" }),
-      fillcolor: alpha(one.color, fillOpacity / 100) };
+      fillcolor: alpha(one.color, (fillOpacity / 100) * (stacked ? 1 : thin)) };
   });
 }
 
