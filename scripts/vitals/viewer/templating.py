@@ -58,8 +58,8 @@ def span(seconds: float) -> str:
     if seconds < 1:
         return f"{round(seconds * 1000)}ms"
     whole = round(seconds)
-    return next((f"{whole // size}{unit}" for size, unit in ((86400, "d"), (3600, "h"), (60, "m")) if whole % size == 0),
-                f"{whole}s")
+    sizes = ((86400, "d"), (3600, "h"), (60, "m"))
+    return next((f"{whole // size}{unit}" for size, unit in sizes if whole % size == 0), f"{whole}s")
 
 
 def step_for(seconds: float, pixels: float, least: float = SCRAPE_SECONDS) -> float:
@@ -71,7 +71,8 @@ def step_for(seconds: float, pixels: float, least: float = SCRAPE_SECONDS) -> fl
 def duration(text: object) -> float:
     """``30s``, ``>5m`` → seconds; 0 for what is no duration."""
     match = re.fullmatch(r">?(\d+(?:\.\d+)?)(ms|[smhdw])", str(text or ""))
-    return float(match[1]) * {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}[match[2]] if match else 0
+    sizes = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+    return float(match[1]) * sizes[match[2]] if match else 0
 
 
 def _built_in(name: str, scope: Scope) -> str | None:
