@@ -23,7 +23,7 @@ import psycopg
 from prometheus_client.exposition import choose_encoder
 from psycopg.conninfo import conninfo_to_dict
 from redis.connection import parse_url
-from vitals_demo.apps import ALL
+from vitals_demo.apps import ALL, FAKES
 from vitals_demo.backends import Backend, Postgres, Redis
 from vitals_demo.faults import FAULTS, JOBS, MAX_MINUTES
 from vitals_demo.simulation import Active, App, Simulation
@@ -281,7 +281,7 @@ def main(argv: list[str] | None = None) -> int:
         write({"timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
                "level": level, "service": "demo", "message": message})
 
-    simulation = Simulation(int(args.seed), time.time(), sink=write)
+    simulation = Simulation(int(args.seed), time.time(), (*ALL, *FAKES), sink=write)
 
     def wanted(fault: str) -> bool:
         return any(active.fault.name == fault for active in simulation.active())

@@ -16,7 +16,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 from vitals_demo import logs
-from vitals_demo.apps import ALL
+from vitals_demo.apps import ALL, FAKES
 from vitals_demo.faults import FAULTS, Fault
 from vitals_demo.metrics import Spread, Store, Value, counter, gauge
 from vitals_demo.model import Amount, AppSpec, Bins, Case, Count, Emit, Flow, Level, Observe, When
@@ -287,7 +287,7 @@ class Simulation:
 
     def __init__(self, seed: int, start: float, jobs: Sequence[str] = tuple(ALL), sink: LogSink | None = None) -> None:
         self.now = start
-        self.apps: Mapping[str, App] = {job: App(ALL[job], seed, start) for job in jobs}
+        self.apps: Mapping[str, App] = {job: App((ALL | FAKES)[job], seed, start) for job in jobs}
         self.lock = threading.RLock()
         self._sink = sink
         self._active: list[Active] = []

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from vitals.recording import PROBE, Profiles
-from vitals.settings import Settings, demo_jobs
+from vitals.settings import DEMO_FAKES, Settings, demo_jobs
 
 EngineName = Literal["native", "compose"]
 
@@ -124,7 +124,7 @@ def targets(settings: Settings, profiles: Profiles, engine: EngineName) -> dict[
         files["demo.yml"] = [
             {"targets": [demo],
              "labels": {"job": job, "profile": job, "__metrics_path__": f"/apps/{job}/metrics"}}
-            for job in demo_jobs(profiles)
+            for job in (*demo_jobs(profiles), *(fake for fake in DEMO_FAKES if fake in profiles))
         ]
     for path, entry in _apps(settings, engine):
         files.setdefault(path, []).append(entry)

@@ -560,6 +560,9 @@ DEMO_JOBS = ("marketing-agents", "support-agent", "artisan-hub", "startup-studio
              "otel-genai", "litellm", "vllm")
 
 
+DEMO_FAKES = ("dcgm",)  # what the demo fakes: no app
+
+
 def demo_jobs(profiles: dict[str, Any]) -> tuple[str, ...]:
     """The demo lives as one job for each of these profiles, named like the profile."""
     return tuple(job for job in DEMO_JOBS if job in profiles)

@@ -135,8 +135,17 @@ DOCUMENTED = {
     "vllm": """
         gauge vllm:num_requests_waiting model_name engine
         counter vllm:request_success_total model_name engine finished_reason
+        histogram vllm:request_prompt_tokens model_name engine | 1.0 2.0 5.0 10.0 20.0 50.0 100.0 200.0 500.0 1000.0 \
+            2000.0 5000.0 10000.0 20000.0 50000.0 100000.0
         counter http_requests_total handler method status
         histogram http_request_duration_seconds handler method | 0.1 0.5 1.0""",
+    "dcgm": """
+        gauge DCGM_FI_DEV_GPU_UTIL gpu UUID pci_bus_id device modelName Hostname
+        gauge DCGM_FI_DEV_FB_USED gpu UUID pci_bus_id device modelName Hostname
+        gauge DCGM_FI_DEV_FB_FREE gpu UUID pci_bus_id device modelName Hostname
+        gauge DCGM_FI_DEV_GPU_TEMP gpu UUID pci_bus_id device modelName Hostname
+        gauge DCGM_FI_DEV_POWER_USAGE gpu UUID pci_bus_id device modelName Hostname
+        gauge DCGM_FI_DEV_XID_ERRORS gpu UUID pci_bus_id device modelName Hostname""",
 }
 
 
