@@ -381,7 +381,8 @@ def test_an_empty_panel_says_why(known: Origins) -> None:
     both = known.emptiness(['job:llm_cost_per_conversation_usd:1h{job=~"$job"}'])
     assert both and "feeds llm_cost_usd and conversations." in both.full
     unset = known.emptiness(['job:leads:increase1h{job=~"$job"} / on (job) job:leads_per_hour_min:threshold{job=~"$job"}'])
-    assert unset and unset.full.endswith("It also needs leads_per_hour_min, a limit that vitals.yaml or the profile sets.")
+    assert unset and unset.short == "no leads_per_hour_min is set"
+    assert unset.full.startswith("No chosen app has leads_per_hour_min, a limit that vitals.yaml or its profile sets. Or: Nothing")
     probed = known.emptiness(['job:probe_success:current{job=~"$job"}'])
     assert probed and probed.full.endswith("Give it probes in vitals.yaml.")
     assert known.emptiness(["vitals:prices_as_of_seconds:info"]) is None

@@ -76,13 +76,13 @@ BOARD = Board(
         row(
             "Are promises kept?",
             stat("Promises kept", "Share of the chosen apps' service level objectives that still have error budget left over 30 days. Worry below 100 %: a promise is broken.", "percentunit",
-                 q(f'count({slo.BUDGET_LEFT}{{job=~"$job"}} >= 0) / count({slo.BUDGET_LEFT}{{job=~"$job"}}) or 0 * count({slo.BUDGET_LEFT}{{job=~"$job"}})', "kept"), size=(6, 4), steps=KEPT, empty=NO_PROMISE, links=[see("slo", "Which ones?")]),
+                 q(f'count({slo.BUDGET_LEFT}{{job=~"$job"}} >= 0) / count({slo.BUDGET_LEFT}{{job=~"$job"}}) or 0 * count({slo.BUDGET_LEFT}{{job=~"$job"}})', "kept"), size=(8, 4), steps=KEPT, empty=NO_PROMISE, links=[see("slo", "Which ones?")]),
             stat("Availability", "Share of the last 30 days in which the chosen apps answered, the mean of all. Worry when it falls below what was promised.", "percentunit",
-                 q('avg(job:probe_success:avg30d{job=~"$job"} or on (job) job:availability:avg30d{job=~"$job"})', "30 days"), size=(6, 4), links=[see("system-health", "By app")]),
-            bargauge("Error budget left", "What is left of each promise's error budget for 30 days. Worry near 0, where the promise is broken.", "percentunit",
-                     q(f'{slo.BUDGET_LEFT}{{job=~"$job"}}', "{{job}} {{slo}}"), steps=((None, "red"), (0, "orange"), (0.25, "green")), top=1, size=(12, 8), empty=NO_PROMISE),
+                 q('avg(job:probe_success:avg30d{job=~"$job"} or on (job) job:availability:avg30d{job=~"$job"})', "30 days"), size=(8, 4), links=[see("system-health", "By app")]),
             stat("Alerts that wake someone", "Critical alerts that fire now for the chosen apps. Worry above 0; somebody is at work on it.", "short",
-                 q('count(ALERTS{alertstate="firing", severity="critical", job=~"$job"}) or vector(0)', "critical"), size=(12, 4), steps=ANY_IS_BAD, links=[see("overview", "Which ones?")]),
+                 q('count(ALERTS{alertstate="firing", severity="critical", job=~"$job"}) or vector(0)', "critical"), size=(8, 4), steps=ANY_IS_BAD, links=[see("overview", "Which ones?")]),
+            bargauge("Error budget left", "The eight promises with the least error budget left for 30 days. Worry near 0, where the promise is broken.", "percentunit",
+                     q(f'sort(bottomk(8, {slo.BUDGET_LEFT}{{job=~"$job"}}))', "{{job}} {{slo}}"), steps=((None, "red"), (0, "orange"), (0.25, "green")), top=1, size=(24, 8), empty=NO_PROMISE),
             collapsed=False,
         ),
         row(

@@ -61,8 +61,10 @@ class Origins:
                 f"No chosen {whom}")
         told = f" ({_brief(SIGNALS[arms[0][0]].text)})" if len(arms) == len(arms[0]) == 1 else ""
         unset = [t.name for t in THRESHOLDS.values() if t.default is None and threshold_series(t.name) in series]
-        limits = f" It also needs {unset[0]}, a limit that vitals.yaml or the profile sets." if unset else ""
-        full = f"{lead} feeds {signals}{told}.{self._who(arms, feeding)}{limits}"
+        full = f"{lead} feeds {signals}{told}.{self._who(arms, feeding)}"
+        if unset:
+            return Emptiness(f"no {unset[0]} is set", f"No chosen {whom} has {unset[0]}, a limit that vitals.yaml or "
+                                                      f"its profile sets. Or: {full}")
         return Emptiness(f"no {whom} feeds {named[0]}", full)
 
     def alerts(self, exprs: Iterable[str]) -> list[str]:

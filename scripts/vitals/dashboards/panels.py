@@ -8,7 +8,7 @@ the threshold series that the alerts compare with, and look the same on every pa
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from grafanalib import core as g
@@ -35,6 +35,8 @@ LOOKS: dict[str, list[Json]] = {
            {"id": "custom.stacking", "value": {"group": "A", "mode": "none"}}]
     for name, color, dash in (("limit", RED, [10, 5]), ("elevated", ORANGE, [10, 5]), ("target", GREEN, [3, 5]))
 }
+
+HIDDEN: Json = {"id": "custom.hideFrom", "value": {"legend": True, "tooltip": False, "viz": False}}
 
 # Values of labels that have a colour of their own, by the label that a legend shows.
 VALUES: dict[str, dict[str, str]] = {
@@ -163,7 +165,8 @@ def timeseries(title: str, text: str, unit: str, *queries: Query, size: Size = (
     Colours go by name: the same app, agent or model looks the same on every panel.
     """
     return g.TimeSeries(
-        **_common(title, text, queries, size), unit=unit, overrides=_looks(queries), valueMin=bottom, valueMax=top,
+        **_common(title, text, queries, size), unit=unit, overrides=_looks(queries, narrow=size[0] < 8),
+        valueMin=bottom, valueMax=top,
         colorMode="palette-classic-by-name", lineWidth=1, fillOpacity=30 if stack else 8, showPoints="never",
         stacking={"group": "A", "mode": "normal" if stack else "none"}, tooltipMode="multi", tooltipSort="desc",
         extraJson={"fieldConfig": {"defaults": {**_no_value(empty),
@@ -176,6 +179,7 @@ def stat(title: str, text: str, unit: str, *queries: Query, size: Size = (4, 4),
          states: dict[str, tuple[str, str]] | None = None, empty: str | None = None,
          links: Iterable[Json] = ()) -> g.Stat:
     """The value now, one for each series."""
+    queries = tuple(replace(query, expr=_whole(query.expr, unit)) for query in queries)
     return g.Stat(
         **_common(title, text, queries, size, instant=True), format=unit, reduceCalc="lastNotNull",
         graphMode="none", colorMode="value", textMode="auto", thresholds=_steps(steps), mappings=_mappings(states),
@@ -238,7 +242,7 @@ def table(title: str, text: str, by: tuple[str, ...], *columns: Column, size: Si
     ``names`` are headings of the label columns; ``sort`` is the column that goes first, largest on top;
     ``link`` is the address behind the first one, with ``${row}`` for what stands there.
     """
-    queries = [Query(f"max by ({', '.join(by)}) ({column.expr})") for column in columns]
+    queries = [Query(f"max by ({', '.join(by)}) ({_whole(column.expr, column.unit)})") for column in columns]
     values = ["Value"] if len(columns) == 1 else [f"Value #{ref}" for ref in _refs(columns)]
     headings = {label: (names or {}).get(label, label.capitalize()) for label in by}
     renamed = headings | dict(zip(values, (column.title for column in columns), strict=True))
@@ -287,6 +291,12 @@ def _common(title: str, text: str, queries: Iterable[Query], size: Size, instant
             "interval": None if instant else "30s", "gridPos": g.GridPos(h=size[1], w=size[0], x=0, y=0)}
 
 
+def _whole(expr: str, unit: str) -> str:
+    """What is counted comes in whole pieces, however a rate's ends are estimated: nobody trusts 2.97 logins."""
+    counted = unit == "short" and ":increase" in expr and "/" not in expr
+    return f"round({expr})" if counted else expr
+
+
 def _no_value(empty: str | None) -> Json:
     """What stands in an empty panel. Mostly nobody writes it: `grafana.model` works it out from the queries."""
     return {"noValue": empty} if empty else {}
@@ -307,15 +317,24 @@ def _mappings(states: dict[str, tuple[str, str]] | None) -> list[Json]:
                                           for i, (value, (text, color)) in enumerate(states.items())}}]
 
 
-def _looks(queries: Iterable[Query]) -> list[Json]:
-    """Colours by query, and by the label values that have one."""
+def _looks(queries: Iterable[Query], narrow: bool = False) -> list[Json]:
+    """Colours by query, and by the label values that have one.
+
+    Of several apps' lines only the shade differs. The legend of a ``narrow`` panel has no room for limits.
+    """
     queries = list(queries)
-    found = [{"matcher": {"id": "byRegexp", "options": rf"/(^|\s){value}$/"},
-              "properties": [{"id": "color", "value": {"mode": "fixed", "fixedColor": color}}]}
-             for label, values in VALUES.items() if any(query.legend.endswith(f"{{{{{label}}}}}") for query in queries)
-             for value, color in values.items()]
-    found += [{"matcher": {"id": "byFrameRefID", "options": ref}, "properties": LOOKS[query.look]}
-              for ref, query in zip(_refs(queries), queries, strict=True) if query.look]
+    found = []
+    for label, values in VALUES.items():
+        if legends := [query.legend for query in queries if query.legend.endswith(f"{{{{{label}}}}}")]:
+            several = any("{{job}}" in legend for legend in legends)
+            found += [{"matcher": {"id": "byRegexp", "options": rf"/(^|\s){value}$/"}, "properties": [
+                {"id": "color", "value": {"mode": "shades" if several else "fixed", "fixedColor": color}}]}
+                for value, color in values.items()]
+    for ref, query in zip(_refs(queries), queries, strict=True):
+        if query.look:
+            unnamed = [HIDDEN] if narrow and query.look in ("limit", "elevated", "target") else []
+            found.append({"matcher": {"id": "byFrameRefID", "options": ref},
+                          "properties": [*LOOKS[query.look], *unnamed]})
     return found
 
 

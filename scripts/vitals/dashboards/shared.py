@@ -19,7 +19,7 @@ GOLDEN = golden(
                q('job:http_error_ratio:rate5m{job=~"$job"} or on (job) job:app_error_ratio:rate5m{job=~"$job"} or on (job) job:agent_failure_ratio:rate5m{job=~"$job"} or on (job) job:llm_failure_ratio:rate5m{job=~"$job"}'),
                limit("http_error_ratio"), elevated("http_error_ratio_elevated"), size=(6, 8), links=[drill("system-health")]),
     timeseries("Latency", "The time that 19 of 20 pieces of work stay below: HTTP requests; where none are timed, answers, agent runs or model calls. Worry when a line leaves its usual height: apps differ too much for one limit.", "s",
-               q('job:http_latency_seconds:p95{job=~"$job"} or on (job) job:response_latency_seconds:p95{job=~"$job"} or on (job) job:agent_latency_seconds:p95{job=~"$job"} or on (job) job:llm_latency_seconds:p95{job=~"$job"}', "{{job}} p95"),
+               q('job:http_latency_seconds:p95{job=~"$job"} or on (job) job:response_latency_seconds:p95{job=~"$job"} or on (job) job:agent_latency_seconds:p95{job=~"$job"} or on (job) job:llm_latency_seconds:p95{job=~"$job"}'),
                size=(6, 8), links=[drill("system-health")]),
     timeseries("Saturation", "How full each app is: processor use of its mean process (100 % is one core), and memory, model queue and key-value cache as shares of their limits. Worry near 100 %.", "percentunit",
                q('avg by (job) (job_instance:app_cpu_cores:current{job=~"$job"})', "{{job}} processor"),
