@@ -84,11 +84,15 @@ ALERTS = [
         "TrafficStopped", "warning", "15m",
         "job:traffic:increase1h offset 1h >= 60\n"
         "unless on (job) job:traffic:rate5m > 0\n"
+        # An app that had none at this hour of last week (of yesterday, while it is new) is closed, not broken.
+        "unless on (job) (min_over_time(job:traffic:rate5m[2h] offset 167h)\n"
+        "or min_over_time(job:traffic:rate5m[2h] offset 23h)) == 0\n"
         'and on (job) up == 1',
         summary="{{ $labels.job }} is up and gets no traffic",
         description="{{ $labels.job }} handled {value} requests in an hour before; for a quarter of an hour there "
                     "have been none, though it answers its scrapes.",
-        means="Nothing reaches the application, or it no longer counts what it does.",
+        means="Nothing reaches the application, or it no longer counts what it does. An app that stops every night is told "
+              "on its first only: then the same hour of the day before is known, and after a week that of the week before.",
         do=("Does the load balancer or queue still send to it?", "Did a deployment rename its metrics? "
             "`vitals doctor URL` shows what is missing.", "Is it a planned pause? Silence this alert."),
         dashboard="overview",

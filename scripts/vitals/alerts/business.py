@@ -28,7 +28,9 @@ ALERTS = [
         "(job:leads:increase1h or 0 * job:leads_per_hour_min:threshold)\n"
         f"< on (job) group_left () {threshold_series('leads_per_hour_min')}\n"
         # Judged only where the app was scraped an hour ago already: an hour's count says nothing before.
-        "and on (job) job:app:info offset 1h",
+        "and on (job) job:app:info offset 1h\n"
+        # Where there are no visitors there are no leads: an hour with a quarter of the day's usual traffic counts.
+        "unless on (job) job:traffic:increase1h < 0.25 * job:traffic:increase24h / 24",
         unit="count", limit="leads_per_hour_min", dashboard="business", keep_firing_for="15m",
         summary="{{ $labels.job }}: {value} leads in the last hour",
         description="{{ $labels.job }} generated {value} leads in the last hour, over all sources; the limit is {limit}.",
