@@ -11,7 +11,7 @@ import re
 import subprocess
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,12 +82,12 @@ class Simulator:
         self.routes = notify.alertmanager(settings)
         self.teams = {app.job: app.team for app in settings.apps if app.team}
 
-    def run(self, data: Recording) -> list[Firing]:
-        """What would have fired, in the order of time."""
+    def run(self, data: Recording, only: Collection[str] = ()) -> list[Firing]:
+        """What would have fired, in the order of time: of all alerts, or of those that are named."""
         jobs = {dict(labels).get("job", "") for _, labels in data.values}
         with_logs = any(name.startswith("app_log_") for name, _ in data.values)
         firing = []
-        for found, start, end in _spans(self._evaluate(data), data):
+        for found, start, end in _spans(self._evaluate(data, only), data):
             labels = dict(found)
             # vitals.yaml expects more than the data is about: other apps, and logs where none were recorded.
             if (labels["alertname"] == "ServiceMissing" and labels["job"] not in jobs
@@ -97,13 +97,14 @@ class Simulator:
                 labels["team"] = team
             firing.append(Firing(labels, start, end, route(self.routes, labels)["receiver"]))
         firing.sort(key=lambda f: (f.start, sorted(f.labels.items())))
-        return [_told(one, firing, self.routes) for one in firing]
+        end = data.begin + (data.length - 1) * data.step
+        return [_told(one, firing, self.routes, end) for one in firing]
 
-    def _evaluate(self, data: Recording) -> dict[int, set[Labels]]:
+    def _evaluate(self, data: Recording, only: Collection[str]) -> dict[int, set[Labels]]:
         """Evaluation → the alerts that fire then, beside Watchdog; evaluations at which none does are left out."""
         present = {dict(labels).get("profile") for _, labels in data.values}
         groups = lean([group for name, groups in self.rules if _concerns(name, present) for group in groups],
-                      {name for name, _ in data.values})
+                      {name for name, _ in data.values}, only)
         looks = (data.length - 1) * data.step // INTERVAL_SECONDS + 1
         with tempfile.TemporaryDirectory(prefix="vitals-simulate-") as folder:
             rules, file = Path(folder) / "rules.yml", Path(folder) / "simulate.yml"
@@ -243,7 +244,7 @@ def _order(file: str) -> int:
                 next((i for i, kind in enumerate(last) if kind.endswith("-") and file.startswith(kind)), -1))
 
 
-def lean(groups: list[dict[str, Any]], given: set[str]) -> list[dict[str, Any]]:
+def lean(groups: list[dict[str, Any]], given: set[str], only: Collection[str] = ()) -> list[dict[str, Any]]:
     """Groups without the rules that cannot say anything here: nothing they read is there, or no alert reads them.
 
     And without texts: those of an alert that fires ask queries of their own at every evaluation.
@@ -258,7 +259,8 @@ def lean(groups: list[dict[str, Any]], given: set[str]) -> list[dict[str, Any]]:
     alive = [(rule, names) for rule, names in rules if names & there or _UNTOUCHED.search(rule["expr"])]
     wanted, kept = set[str](), set[int]()
     while fresh := [(id(rule), names) for rule, names in alive
-                    if id(rule) not in kept and ("alert" in rule or rule["record"] in wanted)]:
+                    if id(rule) not in kept and (rule["record"] in wanted if "record" in rule else
+                                                  not only or rule["alert"] in only)]:
         kept |= {rule for rule, _ in fresh}
         wanted = wanted.union(*(names for _, names in fresh))
     left = [{**group, "rules": [{key: value for key, value in rule.items() if key != "annotations"}
@@ -293,7 +295,7 @@ def route(config: dict[str, Any], labels: dict[str, str]) -> dict[str, Any]:
     return {**root, **next((child for child in root["routes"] if _matches(child["matchers"], labels)), {})}
 
 
-def _told(one: Firing, firing: list[Firing], config: dict[str, Any]) -> Firing:
+def _told(one: Firing, firing: list[Firing], config: dict[str, Any], seen: float) -> Firing:
     """When the first notification with this alert leaves, if any does.
 
     Alerts of one route and group are told together: first after group_wait, then every group_interval, as long as
@@ -306,17 +308,17 @@ def _told(one: Firing, firing: list[Firing], config: dict[str, Any]) -> Firing:
         return (own.get("matchers"), [f.labels.get(name, "") for name in own["group_by"]])
 
     hidden_by = ""
-    for moment in _flushes(mine, [f for f in firing if group(f) == group(one)], one):
+    for moment in _flushes(mine, [f for f in firing if group(f) == group(one)], one, seen):
         if not (hidden_by := _hider(one, firing, moment)):
             return Firing(one.labels, one.start, one.end, one.receiver, moment)
     return Firing(one.labels, one.start, one.end, one.receiver, None, hidden_by)
 
 
-def _flushes(pace: dict[str, Any], group: list[Firing], one: Firing) -> Iterator[float]:
-    """The moments at which a group is told of while one of its alerts fires."""
+def _flushes(pace: dict[str, Any], group: list[Firing], one: Firing, seen: float) -> Iterator[float]:
+    """The moments at which a group is told of while one of its alerts fires; ``seen`` is where the data end."""
     wait, interval = _seconds(pace["group_wait"]), _seconds(pace["group_interval"])
     starts = sorted(f.start for f in group)
-    end = one.end or starts[-1] + wait + interval  # of what still fires, as far as one can see
+    end = one.end or seen + wait + interval + 1
     moment = starts[0] + wait
     while moment < end:
         if one.at(moment):

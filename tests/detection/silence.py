@@ -20,9 +20,9 @@ from vitals_demo.apps import ALL
 from vitals_demo.simulation import App
 
 from vitals import settings
-from vitals.simulate import Firing, Recording, Simulator, report
+from vitals.simulate import Firing, Simulator, report
 
-from .virtual import Day, Deploy, Gap, record
+from .virtual import Day, Deploy, Gap, record, together
 
 BEGIN = datetime(2026, 11, 12, tzinfo=UTC).timestamp()  # a Thursday, so that the weekend lies in the middle
 DAYS = 7
@@ -63,11 +63,8 @@ def calendar(job: str, days: int) -> Day:
 def heard(jobs: Sequence[str], begin: float, length: float, days: dict[str, Day]) -> list[Firing]:
     """What would have fired while these apps lived from ``begin`` for ``length`` seconds."""
     loaded = settings.load(settings.ROOT / "vitals.yaml")
-    values = {}
-    for job in jobs:
-        data = record(job, begin, length, STEP, days[job], sleep)
-        values.update(data.values)
-    return Simulator(loaded, settings.load_profiles(loaded)).run(Recording(begin, STEP, data.length, values))
+    data = together(record(job, begin, length, STEP, days[job], sleep) for job in jobs)
+    return Simulator(loaded, settings.load_profiles(loaded)).run(data)
 
 
 def _week(jobs: Sequence[str], days: int) -> tuple[Sequence[str], list[Firing], float]:

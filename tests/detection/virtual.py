@@ -45,28 +45,30 @@ class Day:
 
 
 def record(job: str, begin: float, length: float, step: int, day: Day | None = None,
-           change: Callable[[App], None] | None = None) -> Recording:
+           change: Callable[[App], None] | None = None, name: str = "") -> Recording:
     """One app from ``begin`` (Unix seconds) for ``length`` seconds, scraped every ``step`` seconds.
 
-    ``change`` is called before every step and may change the app: its load, for one.
+    ``change`` is called before every step and may change the app: its load, for one. ``name`` is the job's, if not
+    the app's own: many lives of one app stand side by side in one recording.
     """
+    name = name or job
     day = day or Day()
-    written = Written(job)
+    written = Written(name, job)
     simulation = Simulation(SEED, begin + day.skew - step, (job,), written)
     app = simulation.apps[job]
     waiting = sorted(day.faults, key=lambda fault: fault[1])
     deploys = sorted(day.deploys, key=lambda deploy: deploy.start)
     samples = _Samples(int(length // step) + 1)
-    place = {"job": job, "profile": job, "instance": "127.0.0.1:9400"}
-    probe = {"job": job, "profile": "probe", "instance": f"http://127.0.0.1:9400/apps/{job}/health/live"}
+    place = {"job": name, "profile": job, "instance": "127.0.0.1:9400"}
+    probe = {"job": name, "profile": "probe", "instance": f"http://127.0.0.1:9400/apps/{job}/health/live"}
     for i in range(samples.length):
         at = i * step
         if change:
             change(app)
         simulation.advance(begin + day.skew + at)
         while waiting and waiting[0][1] <= at:
-            name, _, seconds = waiting.pop(0)
-            simulation.inject(name, job, seconds / 60)
+            fault, _, seconds = waiting.pop(0)
+            simulation.inject(fault, job, seconds / 60)
         down = any(deploy.start <= at < deploy.start + deploy.seconds for deploy in deploys)
         if deploys and at >= deploys[0].start + deploys[0].seconds:
             deploys.pop(0)
@@ -85,9 +87,16 @@ def record(job: str, begin: float, length: float, step: int, day: Day | None = N
             for family in app.registry.collect():
                 for sample in family.samples:
                     samples.add(i, sample.name, sample.labels, sample.value, place)
-        for (name, labels), count in written.counts.items():
-            samples.add(i, name, dict(labels), count, written.place)
+        for (metric, labels), count in written.counts.items():
+            samples.add(i, metric, dict(labels), count, written.place)
     return Recording(begin, step, samples.length, dict(samples.written()))
+
+
+def together(recordings: Iterable[Recording]) -> Recording:
+    """Recordings of the same time, as one."""
+    found = list(recordings)
+    values = {key: text for recording in found for key, text in recording.values.items()}
+    return Recording(found[0].begin, found[0].step, found[0].length, values)
 
 
 class _Samples:
@@ -134,8 +143,8 @@ class _Samples:
 class Written:
     """What the log reader counts in an app's lines. (That it counts so is tested in tests/unit/test_logs.py.)"""
 
-    def __init__(self, job: str) -> None:
-        self.place = {"job": job, "profile": job, "instance": "mtail:3903"}
+    def __init__(self, job: str, profile: str) -> None:
+        self.place = {"job": job, "profile": profile, "instance": "mtail:3903"}
         self.counts: dict[Key, int] = {}
         self.patterns = [one.pattern for one in logs.patterns(settings.load()).common]
         self.regexes = [re2.compile(pattern.regex) for pattern in self.patterns]

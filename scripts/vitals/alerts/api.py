@@ -45,7 +45,7 @@ ALERTS = [
         "HttpErrorsHigh", "critical", "5m",
         over("job:http_error_ratio:rate5m", "http_error_ratio")
         + floor("job:http_requests:rate5m", "http_requests_min"),
-        unit="ratio", limit="http_error_ratio", keep_firing_for="5m",
+        unit="ratio", limit="http_error_ratio", keep_firing_for="10m",
         summary="{{ $labels.job }}: {value} of requests fail",
         description="{value} of HTTP requests to {{ $labels.job }} were answered with a 5xx code over 5 minutes; "
                     "the limit is {limit}.",
@@ -59,7 +59,7 @@ ALERTS = [
         "HttpErrorsElevated", "warning", "15m",
         over("job:http_error_ratio:rate5m", "http_error_ratio_elevated")
         + floor("job:http_requests:rate5m", "http_requests_min"),
-        unit="ratio", limit="http_error_ratio_elevated", keep_firing_for="10m",
+        unit="ratio", limit="http_error_ratio_elevated", keep_firing_for="5m",
         summary="{{ $labels.job }}: {value} of requests fail",
         description="{value} of HTTP requests to {{ $labels.job }} were answered with a 5xx code over 5 minutes, "
                     "for a quarter of an hour; the limit is {limit}.",
@@ -87,7 +87,8 @@ ALERTS = [
         # An app that had none at this hour of last week (of yesterday, while it is new) is closed, not broken.
         "unless on (job) (min_over_time(job:traffic:rate5m[2h] offset 167h)\n"
         "or min_over_time(job:traffic:rate5m[2h] offset 23h)) == 0\n"
-        'and on (job) up == 1',
+        # Its own target: a probe of a dead app is well scraped.
+        'and on (job, profile) up == 1',
         summary="{{ $labels.job }} is up and gets no traffic",
         description="{{ $labels.job }} handled {value} requests in an hour before; for a quarter of an hour there "
                     "have been none, though it answers its scrapes.",

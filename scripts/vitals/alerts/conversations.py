@@ -9,7 +9,7 @@ ALERTS = [
     Alert(
         "ConversationErrorsHigh", "critical", "5m",
         over("job:app_error_ratio:rate5m", "app_error_ratio") + floor("job:response_latency_seconds:rate5m", "responses_min"),
-        unit="ratio", limit="app_error_ratio", dashboard="operations", keep_firing_for="5m",
+        unit="ratio", limit="app_error_ratio", dashboard="operations", keep_firing_for="10m",
         summary="{{ $labels.job }}: {value} errors per answer",
         description="{{ $labels.job }} counted {value} errors per answered message over 5 minutes; the limit is {limit}.",
         means="Customers' messages run into errors.",
@@ -20,7 +20,7 @@ ALERTS = [
         "ConversationErrorsElevated", "warning", "15m",
         over("job:app_error_ratio:rate5m", "app_error_ratio_elevated")
         + floor("job:response_latency_seconds:rate5m", "responses_min"),
-        unit="ratio", limit="app_error_ratio_elevated", dashboard="operations", keep_firing_for="10m",
+        unit="ratio", limit="app_error_ratio_elevated", dashboard="operations", keep_firing_for="5m",
         summary="{{ $labels.job }}: {value} errors per answer",
         description="{{ $labels.job }} counted {value} errors per answered message for a quarter of an hour; the limit is "
                     "{limit}.",

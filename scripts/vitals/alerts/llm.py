@@ -7,7 +7,7 @@ ALERTS = [
     Alert(
         "LlmErrorsHigh", "critical", "2m",
         over("job:llm_failures:rate5m * 60", "llm_errors_per_minute"),
-        unit="count", limit="llm_errors_per_minute", dashboard="ai-performance", keep_firing_for="5m",
+        unit="count", limit="llm_errors_per_minute", dashboard="ai-performance", keep_firing_for="10m",
         summary="{{ $labels.job }}: {value} failed model calls a minute",
         description="{value} calls to language models fail each minute in {{ $labels.job }}; the limit is {limit}.",
         means="A model provider fails at a rate that users notice.",

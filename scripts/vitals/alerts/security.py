@@ -19,7 +19,7 @@ ALERTS = [
     Alert(
         "SuspiciousRequestsHigh", "critical", "5m",
         over("job:suspicious_requests:rate5m * 60", "suspicious_requests_per_minute"),
-        unit="count", limit="suspicious_requests_per_minute", dashboard="security", labels=_SECURITY, keep_firing_for="10m",
+        unit="count", limit="suspicious_requests_per_minute", dashboard="security", labels=_SECURITY, keep_firing_for="15m",
         summary="{{ $labels.job }}: {value} suspicious requests a minute",
         description="{{ $labels.job }} sees {value} requests a minute that look like an attack; the limit is {limit}.",
         means="The application is under attack.",
