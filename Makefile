@@ -4,7 +4,7 @@ SHELL := /bin/bash
 VITALS := .venv/bin/vitals
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help preflight up down status view logs reload rotate-secrets clean backup restore upgrade demo-fault doctor images-offline import release build check test test-units test-stack test-compose test-elk compat mutation bench lock ready
+.PHONY: help preflight up down status view logs reload rotate-secrets clean backup restore upgrade demo-fault doctor images-offline import release build check test test-units test-stack test-compose test-elk compat detection silence mutation bench lock ready
 
 help: ## list the verbs
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "%-18s %s\n", $$1, $$2}'
@@ -84,7 +84,7 @@ test: ready ## everything: checks, unit and rule tests, a running stack of its o
 
 # A stack mostly waits: what it leaves of the processors, the other tests take.
 test-units: ready
-	@nice $(PYTEST) -q -n 2 tests/unit tests/dashboards tests/lint tests/elk tests/rules
+	@nice $(PYTEST) -q -n 2 tests/unit tests/dashboards tests/lint tests/elk tests/rules tests/detection
 
 test-stack: ready
 	@$(PYTEST) -q tests/stack
@@ -97,6 +97,12 @@ test-elk: ready ## optional: the log pipeline in JRuby (needs java) and in Logst
 
 compat: ready ## optional: the rules in Prometheus 2.53 and VictoriaMetrics' vmalert-tool
 	@COMPAT=1 $(PYTEST) -q -n 2 tests/compat
+
+detection: ready ## every fault of the demo in every app, in virtual time: what is told, and how soon (minutes)
+	@.venv/bin/python -m tests.detection.matrix --write
+
+silence: ready ## a healthy week of every demo app, in virtual time: nobody may be told anything (an hour)
+	@.venv/bin/python -m tests.detection.silence
 
 mutation: ready ## change every alert in every way and see whether its tests notice (minutes)
 	@.venv/bin/python tests/mutation/run.py

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from vitals import notify, render, settings
+from vitals import notify, render, settings, simulate
 from vitals.engines import parts
 from vitals.errors import VitalsError
 
@@ -68,6 +68,8 @@ def test_route(name: str, case: dict, amtool: Path, tmp_path: Path) -> None:
     done = subprocess.run([amtool, "config", "routes", "test", f"--config.file={configuration(name, tmp_path)}",
                            f"--verify.receivers={','.join(case['to'])}", *labels], capture_output=True, text=True)
     assert done.returncode == 0, f"{case}: {done.stdout}{done.stderr}"
+    config = yaml.load((tmp_path / "alertmanager.yml").read_text(), yaml.CSafeLoader)
+    assert [simulate.route(config, case["labels"])["receiver"]] == case["to"]
 
 
 def test_secrets_are_never_in_the_configuration(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vitals import settings, simulate
+from vitals import notify, settings, simulate
 from vitals.errors import VitalsError
 
 START = datetime(2026, 11, 18, 13, tzinfo=UTC).timestamp()
@@ -42,17 +42,61 @@ def test_an_outage_is_told_and_hides_what_follows_from_it(loaded: settings.Setti
     file = tmp_path / "outage.prom"
     record(file, 30, fault_at=12)
     found = simulate.run(loaded, settings.load_profiles(loaded), file, 30)
-    told = {f.labels["alertname"]: f for f in found if f.labels["alertname"] != "Watchdog" and not f.hidden_by}
+    told = {f.labels["alertname"]: f for f in found if f.told}
     outage = told["LlmErrorsHigh"]
-    assert outage.told == ("inbox",)
+    assert outage.receiver == "inbox"
+    assert outage.told == outage.start + 15  # the group's wait
     assert outage.labels["job"] == JOB
     assert START + 12 * 60 + 120 <= outage.start <= START + 12 * 60 + 300  # its `for`, and the rise of a 5m rate
     assert set(told) <= {"LlmErrorsHigh", "AgentFailuresHigh"}
     assert {f.labels["alertname"] for f in found if f.hidden_by == "LlmErrorsHigh"} == {"LlmFailuresHigh"}
+    assert all(f.told is None for f in found if f.hidden_by)
     text = "\n".join(simulate.report(found))
     assert "LlmErrorsHigh" in text
     assert "hidden by LlmErrorsHigh" in text
     assert "Watchdog" not in text
+
+
+def test_rules_that_are_left_out_would_have_changed_nothing(loaded: settings.Settings, tmp_path: Path,
+                                                            monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "outage.prom"
+    record(file, 24, fault_at=12)
+    profiles = settings.load_profiles(loaded)
+    found = simulate.run(loaded, profiles, file, 30)
+    counted = []
+    lean = simulate.lean
+    monkeypatch.setattr(simulate, "lean", lambda groups, *_: counted.append((groups, lean(groups, *_))) or groups)
+    assert simulate.run(loaded, profiles, file, 30) == found
+    every, kept = ([rule for group in groups for rule in group["rules"]] for groups in counted[0])
+    assert len(kept) < len(every) / 2
+    assert {"LlmErrorsHigh", "AgentFailuresHigh"} <= {f.labels["alertname"] for f in found}
+
+
+def firing(name: str, start: float, end: float | None, severity: str = "warning", area: str = "api") -> simulate.Firing:
+    return simulate.Firing({"alertname": name, "job": "shop", "severity": severity, "area": area}, start, end, "inbox")
+
+
+@pytest.mark.parametrize(("alerts", "told"), [
+    # The first of a group waits 15 s; who comes later, for the group's next message, two minutes after the last.
+    ([firing("A", 0, None), firing("B", 30, None), firing("C", 150, None)], {"A": 15, "B": 135, "C": 255}),
+    # Another area is another group; info waits five minutes.
+    ([firing("A", 0, None), firing("B", 30, None, area="llm"), firing("C", 30, None, "info")], {"A": 15, "B": 45, "C": 330}),
+    # What is over before the message leaves is not told. A group that was over is a new one.
+    ([firing("A", 0, 10), firing("B", 300, None)], {"B": 315}),
+    ([firing("A", 0, 30), firing("B", 600, None)], {"A": 15, "B": 615}),
+    # Hidden as long as the worse one fires, and told at the group's next message after it.
+    ([firing("A", 0, None), firing("B", 0, 600, "critical")], {"A": 615, "B": 15}),
+    ([firing("A", 0, 500), firing("B", 0, 600, "critical")], {"B": 15}),
+    # Told already when the worse one comes.
+    ([firing("A", 0, None), firing("B", 60, None, "critical")], {"A": 15, "B": 75}),
+    # An app that is down has no other news.
+    ([firing("A", 0, None, area="llm"), firing("ServiceDown", 0, None, "critical")], {"ServiceDown": 15}),
+])
+def test_when_a_notification_leaves(alerts: list[simulate.Firing], told: dict[str, float], loaded: settings.Settings) -> None:
+    routes = notify.alertmanager(loaded)
+    found = [simulate._told(one, alerts, routes, 3600) for one in alerts]
+    assert {f.labels["alertname"]: f.told for f in found if f.told is not None} == told
+    assert {f.hidden_by for f in found if f.labels["alertname"] not in told} <= {"B", "ServiceDown", ""}
 
 
 def test_health_tells_nobody(loaded: settings.Settings, tmp_path: Path) -> None:
@@ -68,7 +112,7 @@ def test_health_tells_nobody(loaded: settings.Settings, tmp_path: Path) -> None:
     ("", "no samples"),
     ("a 1 1000\n", "label `job`"),
     ('a{job="x",profile="nobodys"} 1 1000\n', "no series has a known profile"),
-    ('a{job="x",profile="vllm"} 1 1000\na{job="x",profile="vllm"} 1 900000000\n', "give a longer"),
+    ('a{job="x",profile="vllm"} 1 1000\na{job="x",profile="vllm"} 1 900000000\n', "give a shorter"),
 ])
 def test_data_that_cannot_be_used(text: str, words: str, loaded: settings.Settings, tmp_path: Path) -> None:
     file = tmp_path / "bad.prom"
