@@ -418,7 +418,7 @@ def alerts_test(config: Path | None, receiver: str) -> None:
 @alerts.command("simulate")
 @click.option("--metrics", "file", type=click.Path(path_type=Path), required=True,
               help="OpenMetrics or Prometheus text with timestamps.")
-@click.option("--step", default=30, show_default=True, type=click.IntRange(10, 300), help="Seconds between looks.")
+@click.option("--step", default=30, show_default=True, type=click.IntRange(10, 300), help="Seconds between samples.")
 @click.pass_obj
 def alerts_simulate(config: Path | None, file: Path, step: int) -> None:
     """Run the rules over recorded metrics: what would have fired, when, and who would have been told."""

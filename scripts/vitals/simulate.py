@@ -132,7 +132,8 @@ class Simulator:
                 labels.pop("alertstate", None)
                 firing.add(tuple(sorted(labels.items())))
         if bool(done.returncode) != bool(found):
-            first = next((line.strip() for line in text.splitlines() if line.strip() and "FAILED" not in line), "no answer")
+            lines = (line.strip() for line in text.splitlines() if "FAILED" not in line)
+            first = next((line for line in lines if line), "no answer")
             raise VitalsError(f"promtool could not evaluate the rules over this data: {first[:300]}")
         return found
 

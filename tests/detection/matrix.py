@@ -21,8 +21,8 @@ import yaml
 from vitals_demo.faults import APPS, FAULTS
 
 from vitals import alerts, settings
-from vitals.simulate import Firing, Simulator, route
 from vitals.signals import INTERVAL_SECONDS
+from vitals.simulate import Firing, Simulator, route
 
 from .virtual import Day, record, together
 
