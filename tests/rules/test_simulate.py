@@ -79,8 +79,8 @@ def firing(name: str, start: float, end: float | None, severity: str = "warning"
 @pytest.mark.parametrize(("alerts", "told"), [
     # The first of a group waits 15 s; who comes later, for the group's next message, two minutes after the last.
     ([firing("A", 0, None), firing("B", 30, None), firing("C", 150, None)], {"A": 15, "B": 135, "C": 255}),
-    # Another area is another group; info waits five minutes.
-    ([firing("A", 0, None), firing("B", 30, None, area="llm"), firing("C", 30, None, "info")], {"A": 15, "B": 45, "C": 330}),
+    # Another area is another group; info waits five minutes more.
+    ([firing("A", 0, None), firing("B", 30, None, area="llm"), firing("C", 30, None, "info")], {"A": 15, "B": 45, "C": 345}),
     # What is over before the message leaves is not told. A group that was over is a new one.
     ([firing("A", 0, 10), firing("B", 300, None)], {"B": 315}),
     ([firing("A", 0, 30), firing("B", 600, None)], {"A": 15, "B": 615}),
