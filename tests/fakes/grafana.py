@@ -187,7 +187,7 @@ class Grafana:
                      "provisionedExternalId": "x.json" if board.provisioned else "", "annotationsPermissions": None}}
 
     def _get_versions(self, may: frozenset[str], parts: list[str], query: dict[str, list[str]], body: bytes) -> Answer:
-        self._need(may, "dashboards:read")
+        self._need(may, "dashboards:write")
         board = self.dashboards.get(parts[0])
         if board is None:
             raise Error(404, "Dashboard not found")

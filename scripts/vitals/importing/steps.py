@@ -55,8 +55,10 @@ def examine(api: Api, bundle: Bundle, uid: str, sources: Sources, overwrite: boo
         return Step(uid, title, "refuse", f"cannot be read: {err}")
     if found is None:
         return Step(uid, title, "create", model=wanted, folder=folder(bundle.audiences[uid]))
-    there, meta = found.get("dashboard") or {}, found.get("meta") or {}
-    version = int(meta.get("version") or there.get("version") or 0)
+    there, meta = (found.get(key) if isinstance(found, dict) else None for key in ("dashboard", "meta"))
+    if not isinstance(there, dict) or not isinstance(meta, dict) or not isinstance(meta.get("version"), int):
+        return Step(uid, title, "refuse", "cannot be read: Grafana's answer holds no dashboard with its version")
+    version = meta["version"]
 
     def step(action: Action, why: str = "") -> Step:
         # Whoever moved it to another folder finds it there again.
