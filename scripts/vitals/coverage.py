@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import promql_parser as parser
@@ -16,33 +17,49 @@ def answers(expr: str, recorded: set[str], surely: bool = False, always: frozens
 
     One arm of an ``or`` is enough. What ``unless`` takes away need not be there; ``surely``, it may not.
     """
-    return _answers(parser.parse(expr), recorded | always, surely)
+    return _answers(_needs(expr), recorded | always, surely)
 
 
 def reads(expr: str) -> set[str]:
     """The names of all the series in the expression."""
-    return set(_names(parser.parse(expr)))
+    return set(_names(_needs(expr)))
 
 
-def _answers(node: Any, recorded: set[str], surely: bool) -> bool:
-    if isinstance(node, parser.BinaryExpr):
-        left, right = (_answers(side, recorded, surely) for side in (node.lhs, node.rhs))
-        match str(node.op):
-            case "or":
-                return left or right
-            case "unless":
-                return left and not (surely and right)
-        return left and right
+# A series' name, or what is asked of several needs: ("or" | "unless" | "all", the needs).
+Needs = str | tuple[str, tuple["Needs", ...]]
+
+
+@cache
+def _needs(expr: str) -> Needs:
+    """The expression without all that does not matter here. Kept: every dashboard asks of the same ones."""
+    return _needs_of(parser.parse(expr))
+
+
+def _needs_of(node: Any) -> Needs:
     if isinstance(node, parser.VectorSelector):
-        return node.name in recorded
-    return all(_answers(child, recorded, surely) for child in children(node))
+        return str(node.name) if node.name else ("or", ())  # {…} alone: nobody knows whether
+    op = str(node.op) if isinstance(node, parser.BinaryExpr) else ""
+    return op if op in ("or", "unless") else "all", tuple(_needs_of(child) for child in children(node))
 
 
-def _names(node: Any) -> Iterator[str]:
-    if isinstance(node, parser.VectorSelector) and node.name:
-        yield node.name
-    for child in children(node):
-        yield from _names(child)
+def _answers(needs: Needs, recorded: set[str], surely: bool) -> bool:
+    if isinstance(needs, str):
+        return needs in recorded
+    how, inner = needs
+    if how == "or":
+        return any(_answers(one, recorded, surely) for one in inner)
+    if how == "unless":
+        left, right = inner
+        return _answers(left, recorded, surely) and not (surely and _answers(right, recorded, surely))
+    return all(_answers(one, recorded, surely) for one in inner)
+
+
+def _names(needs: Needs) -> Iterator[str]:
+    if isinstance(needs, str):
+        yield needs
+    else:
+        for one in needs[1]:
+            yield from _names(one)
 
 
 def children(node: Any) -> Iterator[Any]:

@@ -5,6 +5,7 @@ With GRAFANA_URL and a token in the environment, the last tests run against that
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import subprocess
@@ -54,12 +55,21 @@ def grafana() -> Iterator[Grafana]:
         yield fake
 
 
-@pytest.fixture
-def imported(grafana: Grafana) -> Grafana:
-    done = vitals(grafana.address)
+@pytest.fixture(scope="session")
+def imported_once() -> Grafana:
+    fake = Grafana()
+    with serving(fake) as url:
+        done = vitals(url)
     assert done.code == 0, done.said
-    grafana.requests.clear()
-    grafana.saves.clear()
+    return fake
+
+
+@pytest.fixture
+def imported(grafana: Grafana, imported_once: Grafana) -> Grafana:
+    """One with the dashboards in it."""
+    grafana.dashboards = copy.deepcopy(imported_once.dashboards)
+    grafana.folders = dict(imported_once.folders)
+    grafana.clock = imported_once.clock
     return grafana
 
 

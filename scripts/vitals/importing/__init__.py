@@ -161,3 +161,4 @@ def _tell_rest(api: Api, bundle: Bundle, say: Say) -> None:
     if links.grafana != api.url:
         say(f"alerts link to dashboards at {links.grafana}; for this Grafana set links.grafana: {api.url} "
             "in vitals.yaml")
+    say(f"alerts and panels link to runbooks at {links.runbooks}; links.runbooks in vitals.yaml says where yours are")
