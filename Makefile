@@ -63,7 +63,7 @@ images-offline: ready ## make look-alikes of the images from Debian packages, wh
 
 # A token on make's command line would be read by others: it comes from the environment or a file.
 import: ready ## the dashboards into a Grafana of yours: GRAFANA_URL=… DRY_RUN=1 OVERWRITE=1 DATASOURCE=… LOG_SOURCE=…
-	@$(if $(filter command%,$(origin GRAFANA_TOKEN)$(origin GRAFANA_PASSWORD)),$(error give GRAFANA_TOKEN_FILE instead: a token on a command line is read by others))\
+	@$(if $(filter command%,$(origin GRAFANA_TOKEN) $(origin GRAFANA_PASSWORD)),$(error give GRAFANA_TOKEN_FILE instead: a token on a command line is read by others))\
 		$(VITALS) import "$(or $(GRAFANA_URL),$(error which Grafana? make import GRAFANA_URL=https://…))" \
 		$(if $(DRY_RUN),--dry-run) $(if $(OVERWRITE),--overwrite) $(if $(DATASOURCE),--datasource "$(DATASOURCE)") \
 		$(if $(LOG_SOURCE),--log-source "$(LOG_SOURCE)")

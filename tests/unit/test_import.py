@@ -552,8 +552,9 @@ def test_make_takes_no_token_on_its_command_line(grafana: Grafana) -> None:
         return subprocess.run(["make", "-s", "import", *args], cwd=settings.ROOT, env={**CLEAN, **env}, capture_output=True,
                               text=True, timeout=300)
 
-    done = make(f"GRAFANA_URL={grafana.address}", "GRAFANA_TOKEN=glsa_admin")
-    assert (done.returncode, "read by others" in done.stderr) == (2, True)
+    for secret in ("GRAFANA_TOKEN=glsa_admin", "GRAFANA_PASSWORD=word"):
+        done = make(f"GRAFANA_URL={grafana.address}", secret)
+        assert (done.returncode, "read by others" in done.stderr) == (2, True)
     assert "which Grafana?" in make().stderr
     assert grafana.requests == []
     done = make(f"GRAFANA_URL={grafana.address}", "DRY_RUN=1", GRAFANA_TOKEN="glsa_admin")
