@@ -35,8 +35,8 @@ def run(settings: Settings, api: Api, say: Say, *, dry_run: bool = False, overwr
     """
     from vitals.export.bundle import Bundle
 
-    bundle = Bundle.of(settings)
     _greet(api, say)
+    bundle = Bundle.of(settings)
     chosen = sources.choose(api, bundle, datasource, log_source, say)
     steps = [examine(api, bundle, uid, chosen, overwrite) for uid in bundle.dashboards]
     wanted = {step.folder for step in steps if step.action == "create"}
