@@ -14,7 +14,7 @@ const WORDS = [[31536000, "year"], [2592000, "month"], [604800, "week"], [86400,
 /** Decimals that leave three digits that say something; none for whole numbers. */
 function digits(value) {
   if (value === 0 || value % 1 === 0) return 0;
-  return Math.min(20, Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value)))));
+  return Math.min(20, Math.max(0, 2 - Math.floor(Math.log10(Number(Math.abs(value).toPrecision(3))))));
 }
 
 function fixed(value, decimals, trim) {
@@ -91,7 +91,7 @@ const WRITERS = {
   time(value, [, factor], decimals, trim) {
     if (value === 0) return `0 ${(SPANS.find(([size]) => size === factor) ?? [1, "s"])[1]}`;
     const seconds = value * factor;
-    const [size, word] = SPANS.find(([least]) => Number(Math.abs(seconds).toPrecision(3)) >= least) ?? SPANS.at(-1);
+    const [size, word] = SPANS.find(([least]) => Math.abs(seconds) >= least * 0.9995) ?? SPANS.at(-1);
     const count = fixed(Number((seconds / size).toPrecision(15)), decimals, trim);
     return `${count} ${word}${size > 60 && count !== "1" && count !== "-1" ? "s" : ""}`;
   },
