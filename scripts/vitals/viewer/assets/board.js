@@ -2,6 +2,7 @@
 import { fill, h, sign } from "./dom.js";
 import { events, kinds } from "./events.js";
 import { Panel } from "./panel.js";
+import { plotly } from "./plot.js";
 import { source } from "./source.js";
 import { change, current } from "./store.js";
 import { moment } from "./time.js";
@@ -19,6 +20,7 @@ export class Board {
     this.onVariables = onVariables;
     this.panels = [];
     this.without = new Set();
+    plotly().catch(() => {});  // it is wanted soon, and takes as long as the first answers
     this.visible = new IntersectionObserver((entries) => {
       for (const { target, isIntersecting } of entries) {
         const panel = this.panels.find(({ element }) => element === target);

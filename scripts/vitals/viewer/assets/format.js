@@ -136,6 +136,15 @@ export function axis(low, high, count, unit = "none", fixedLow = false, fixedHig
   return [from, to, values];
 }
 
+/** Texts of an axis' values: as short as they can be and still differ. */
+export function tickTexts(values, unit) {
+  for (let decimals; decimals === undefined || decimals < 8; decimals = (decimals ?? 0) + 1) {
+    const texts = values.map((value) => format(value, unit, decimals, decimals === undefined));
+    if (new Set(texts).size === texts.length) return texts;
+  }
+  return values.map(String);
+}
+
 const SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800];
 
 function roundStep(raw, kind) {

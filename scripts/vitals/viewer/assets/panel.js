@@ -29,7 +29,7 @@ export class Panel {
     if (info) explains(info, words);
     this.menu = h("button", { type: "button", class: "icon", "aria-label": `Menu of ${panel.title}`, "aria-haspopup": "menu" }, sign("more"));
     this.menu.addEventListener("click", () => openMenu(this.menu, this.entries()));
-    this.heading = h("h3", { id: `${id}-title` }, panel.title ?? "");
+    this.heading = h("h3", { id: `${id}-title`, title: panel.title }, panel.title ?? "");
     this.warning = h("p", { class: "problem", role: "status", hidden: true });
     this.body = h("div", { class: "body" });
     this.summary = h("p", { class: "hidden" });

@@ -1,11 +1,10 @@
 // The value now, large; several of them as tiles, and many as a list.
 import { h } from "../dom.js";
 import { calc } from "../data.js";
-import { readable, textOn } from "../colors.js";
+import { alpha, readable, textOn } from "../colors.js";
 import { display } from "../fields.js";
 import { linked } from "./linked.js";
 import { colors, draw, layout, textWidth } from "../plot.js";
-import { alpha } from "../colors.js";
 
 export async function render(body, context) {
   const { panel, series, range } = context;

@@ -3,11 +3,10 @@ import { h } from "../dom.js";
 import { line } from "../data.js";
 import { display } from "../fields.js";
 import { alpha, hex } from "../colors.js";
-import { axis, format } from "../format.js";
+import { axis, tickTexts } from "../format.js";
 import { legend } from "../legend.js";
 import { address, title } from "../links.js";
-import { colors, draw, joinCross, moveCross, plain, textWidth } from "../plot.js";
-import { layout } from "../plot.js";
+import { colors, draw, joinCross, layout, moveCross, plain, textWidth } from "../plot.js";
 import { local, timeTicks } from "../time.js";
 import { hide, isPinned, show } from "../tooltip.js";
 
@@ -76,10 +75,10 @@ function vertical(list, unit, height) {
     const positive = all.filter((v) => v > 0);
     const [from, to] = [Math.floor(Math.log10(positive.length ? positive.reduce((a, b) => Math.min(a, b)) : 1)), Math.ceil(Math.log10(Math.max(largest, 1e-9)))];
     const marks = Array.from({ length: Math.max(1, to - from) + 1 }, (_, i) => 10 ** (from + i));
-    return { low: marks[0], high: marks.at(-1), values: marks, texts: marks.map((v) => format(v, unit, undefined, true)), log };
+    return { low: marks[0], high: marks.at(-1), values: marks, texts: tickTexts(marks, unit), log };
   }
   const [from, to, marks] = Number.isFinite(low) && Number.isFinite(high) ? axis(low, high, Math.max(2, height / 42), unit, fixedLow, fixedHigh) : [0, 1, []];
-  return { low: from, high: to + (fixedHigh ? (to - from) * 0.01 : 0), values: marks, texts: marks.map((value) => format(value, unit, undefined, true)) };
+  return { low: from, high: to + (fixedHigh ? (to - from) * 0.01 : 0), values: marks, texts: tickTexts(marks, unit) };
 }
 
 function traces(list, units) {
