@@ -23,6 +23,7 @@ FORMS = {
     "prometheus": "rule files for Prometheus, runbooks, and templates for Alertmanager",
     "grafana": "dashboards for Grafana's page Import dashboard, which asks for the data sources",
     "terraform": "folders and dashboards for Terraform and OpenTofu, by the provider grafana/grafana",
+    "kubernetes": "PrometheusRule objects, dashboards as ConfigMaps, and a kustomization of them",
     "mixin": "a jsonnet mixin: prometheusRules, prometheusAlerts and grafanaDashboards, with _config",
 }
 
