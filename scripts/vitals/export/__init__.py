@@ -24,7 +24,9 @@ FORMS = {
     "grafana": "dashboards for Grafana's page Import dashboard, which asks for the data sources",
     "terraform": "folders and dashboards for Terraform and OpenTofu, by the provider grafana/grafana",
     "kubernetes": "PrometheusRule objects, dashboards as ConfigMaps, and a kustomization of them",
+    "mimir": "rule files for the ruler of Mimir or Cortex, as mimirtool takes them",
     "mixin": "a jsonnet mixin: prometheusRules, prometheusAlerts and grafanaDashboards, with _config",
+    "victoriametrics": "rule files for vmalert, and VMRule objects for its operator",
 }
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (texts read best on one line)
 """Objects for a cluster with the Prometheus operator: PrometheusRule, dashboards as ConfigMaps, and a kustomization.
 
 What differs from cluster to cluster (namespace, labels) is left to a kustomization of the user's own over this one.
@@ -114,12 +115,12 @@ def files(bundle: Bundle) -> dict[str, str]:
                        "| examples/ | how targets get their profile |"))
     readme = README.format(version=bundle.version, rules=len(rules), boards=len(boards), largest=largest, table=table)
     return {**rules, **boards, "examples/monitors.yaml": MONITORS, "README.md": readme,
-            "kustomization.yaml": as_yaml(kustomization([*rules, *boards]))}
+            "kustomization.yaml": as_yaml(kustomization([*rules, *boards], RELEASE))}
 
 
-def kustomization(resources: list[str]) -> Json:
+def kustomization(resources: list[str], labels: dict[str, str] | None = None) -> Json:
     return {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "namespace": NAMESPACE,
-            "labels": [{"pairs": {**LABELS, **RELEASE}}], "resources": resources}
+            "labels": [{"pairs": {**LABELS, **(labels or {})}}], "resources": resources}
 
 
 def manifest(api: str, kind: str, name: str, labels: dict[str, str], **rest: Json) -> Json:
