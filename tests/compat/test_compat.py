@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import subprocess
@@ -108,7 +109,7 @@ def test_prometheus_2_passes_the_tests(file: Path, promtool_2: Path, tmp_path: P
         (tmp_path / "tests" / name).write_text(_open_windows((file.parent / name).read_text()))
     (tmp_path / "tests" / file.name).write_text(file.read_text())
     code, said = run(promtool_2, "test", "rules", file.name, cwd=tmp_path / "tests")
-    assert code == 0, said
+    assert code == 0 or said.count("exp:") == len(_values(said)) and not _apart(said), said
 
 
 def _open_windows(rules: str) -> str:
@@ -132,14 +133,15 @@ def test_vmalert_passes_the_tests(file: Path, vmalert_tool: Path, tmp_path: Path
     code, said = run(vmalert_tool, "unittest", "--disableAlertgroupLabel", f"--files={file.name}", cwd=tmp_path)
     assert "failed to exec" not in said, said
     exceptions = EXCEPTIONS.get(file.stem, {})
-    failed = re.findall(r"\n *expr: (.*, time: \w+)", said)
+    failed = _apart(said)
     for alert, time, expected, got in re.findall(
             r", alertname: (\w+), time: (\w+), *\n *exp:\[(.*?)\], *\n *got:\[(.*?)\] ", said, re.S):
         failed.append(case := _case(alert, time))
         if case in exceptions and exceptions[case][1] == 0:
             fires = r"(Labels:.*)\n *(Annotations:.*\})" if exceptions[case][0] == YOUNG else r"(Labels:.*)"
             assert set(re.findall(fires, expected)) <= set(re.findall(fires, got)), said
-    assert len(failed) == len(re.findall(r"\n *got: ?", said)) and bool(code) == bool(failed), said
+    told = len(failed) - len(_apart(said)) + len(_values(said))  # alerts, and values of expressions
+    assert told == len(re.findall(r"\n *got: ?", said)) and bool(code) == bool(told), said
     assert sorted(failed) == sorted(exceptions), said
 
 
@@ -165,6 +167,23 @@ def _translated(file: Path, rules: Path) -> dict[str, Any]:
                 cases.append(case | {"eval_time": f"{_minutes(time) + moved:g}m"})
         test["metricsql_expr_test"] = [case | {"expr": _as_named(case)} for case in test.pop("promql_expr_test", [])]
     return data
+
+
+def _values(said: str) -> list[tuple[str, dict[str, float], dict[str, float]]]:
+    """What an expression should have given and has given, in either tool's words: expression and time, series → value."""
+    cases = re.findall(r"\n *expr: (.*, time: \w+), *\n *exp: ?(.*)\n *got: ?(.*)", said)
+    return [(case, *({series: float(value) for series, value in re.findall(r"(\{.*?\}) (\S+?)(?=[],\s]|$)", text)}
+                     for text in sides)) for case, *sides in cases]
+
+
+def _apart(said: str) -> list[str]:
+    """The expressions with other series, or with values that differ by more than decimals.
+
+    Prometheus 2 loses the sixteenth digit of a long sum, VictoriaMetrics keeps twelve of those behind the point.
+    """
+    return [case for case, wanted, found in _values(said)
+            if not wanted or wanted.keys() != found.keys()
+            or any(not math.isclose(wanted[series], found[series], rel_tol=1e-11) for series in wanted)]
 
 
 def _stages(rules: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
