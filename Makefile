@@ -4,7 +4,7 @@ SHELL := /bin/bash
 VITALS := .venv/bin/vitals
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help preflight up down status view logs reload rotate-secrets clean backup restore upgrade demo-fault doctor images-offline import release build check test test-units test-stack test-compose test-elk compat detection silence mutation bench lock ready
+.PHONY: help preflight up down status view logs reload rotate-secrets clean backup restore upgrade demo-fault doctor images-offline import release build check test test-units test-stack test-ha test-compose test-elk compat detection silence mutation bench lock ready
 
 help: ## list the verbs
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "%-18s %s\n", $$1, $$2}'
@@ -18,7 +18,7 @@ preflight: ready ## look at what a start needs: Docker, memory, disk, ports, fil
 	@$(VITALS) preflight $(if $(filter undefined,$(origin WITH)),,--with "$(WITH)")
 
 # WITH= (nothing) is an answer as well: the core alone.
-up: ready ## start the stack; WITH=demo,logs and ENGINE=compose|native override the choice
+up: ready ## start the stack; WITH=demo,logs,ha and ENGINE=compose|native override the choice
 	@$(VITALS) up $(if $(filter undefined,$(origin WITH)),,--with "$(WITH)")
 
 down: ready ## stop the stack; its data stays
@@ -79,7 +79,7 @@ check: ready ## check generated files, rules, routes, parity, types and style (s
 
 test: ready ## everything: checks, unit and rule tests, a running stack of its own, the compose files on Docker
 	@$(VITALS) check
-	@$(MAKE) --no-print-directory -j 2 test-units test-stack
+	@$(MAKE) --no-print-directory -j 3 test-units test-stack test-ha
 	@$(MAKE) --no-print-directory test-compose
 
 # A stack mostly waits: what it leaves of the processors, the other tests take.
@@ -88,6 +88,9 @@ test-units: ready
 
 test-stack: ready
 	@$(PYTEST) -q tests/stack
+
+test-ha: ready ## servers killed at random while alerts live: each is told once (minutes, mostly waiting; HA_SEED=7)
+	@$(PYTEST) -q -s tests/ha
 
 test-compose: ready ## the compose files on a real Docker engine; IMAGES=official|offline, WITH=demo,logs
 	@$(PYTEST) -q tests/compose

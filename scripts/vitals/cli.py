@@ -151,7 +151,7 @@ engine_option = click.option("--engine", type=click.Choice(["compose", "native"]
 
 @cli.command()
 @engine_option
-@click.option("--with", "extras", help="What runs beside the core: demo,logs; nothing: the core alone.")
+@click.option("--with", "extras", help="What runs beside the core: demo,logs,ha; nothing: the core alone.")
 @click.option("--images", type=click.Choice(["official", "offline"]), envvar="IMAGES",
               help="The compose engine's images (default: the official ones where they can be had).")
 @click.pass_obj

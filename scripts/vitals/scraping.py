@@ -97,7 +97,8 @@ def _alert_relabeling(settings: Settings) -> dict[str, Any]:
 def alertmanagers(settings: Settings, engine: EngineName) -> list[dict[str, Any]]:
     """Every Prometheus tells every Alertmanager, as their protocol wants it: behind a balancer each would know half."""
     _, port = STACK["alertmanager"]
-    return [{"targets": [address(settings, engine, replica, port) for replica in settings.replicas("alertmanager")]}]
+    own = [address(settings, engine, replica, port) for replica in settings.replicas("alertmanager")]
+    return [{"targets": [*own, *settings.file.alertmanagers]}]
 
 
 def targets(settings: Settings, profiles: Profiles, engine: EngineName) -> dict[str, list[dict[str, Any]]]:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from vitals import yamlfile
 from vitals.errors import VitalsError
@@ -32,6 +32,15 @@ Number = Annotated[Decimal, BeforeValidator(_number)]
 Name = Annotated[str, Field(pattern=NAME, max_length=60)]
 LabelName = Annotated[str, Field(pattern=LABEL)]
 Duration = Annotated[str, Field(pattern=DURATION)]
+
+
+def _address(value: str) -> str:
+    if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}", value):
+        raise ValueError(f"{value!r} is not host:port (an app's path goes into metrics_path)")
+    return value
+
+
+Address = Annotated[str, AfterValidator(_address)]
 
 
 class Strict(BaseModel):
@@ -225,7 +234,7 @@ class App(Strict):
 
     job: Name
     profile: Name
-    targets: list[str] = Field(min_length=1)
+    targets: list[Address] = Field(min_length=1)
     metrics_path: str = Field(default="/metrics", pattern=r"^/[^\s]*$")
     scheme: Literal["http", "https"] = "http"
     bearer_token_file: Path | None = None
@@ -237,14 +246,6 @@ class App(Strict):
     thresholds: dict[str, Number] = {}
     slos: dict[str, Objective | None] = {}  # null: none, though the profile has one
     alerts: dict[str, AlertChange] = {}
-
-    @field_validator("targets")
-    @classmethod
-    def _addresses(cls, targets: list[str]) -> list[str]:
-        for target in targets:
-            if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}", target):
-                raise ValueError(f"{target!r} is not host:port (the path goes into metrics_path)")
-        return targets
 
     @field_validator("probes")
     @classmethod
@@ -409,7 +410,7 @@ PORTS: dict[str, int] = {
 }
 
 
-# What can run beside the core: `make up WITH=demo,logs`. Each is a file of its own under compose/.
+# What can run beside the core: `make up WITH=demo,logs,ha`. Each is a file of its own under compose/.
 EXTRAS = {"demo": "eight AI apps, PostgreSQL and Redis", "logs": "Elasticsearch, Logstash, Kibana and Filebeat",
           "ha": "a second Prometheus and a second Alertmanager"}
 
@@ -430,6 +431,7 @@ class VitalsFile(Strict):
     ports: dict[str, Annotated[int, Field(ge=1, le=65535)]] = {}
     profiles_dir: Path | None = None
     retention: Duration = "35d"
+    alertmanagers: list[Address] = []  # further ones that are told of every alert: docs/high-availability.md
     log_dir: Path | None = None  # the one folder that log files are read in
     log_patterns: list[LogPattern] = []  # what is looked for in every app's log files, beside the built-in patterns
     log_limits: dict[str, Number | None] = {}  # pattern → limit for every app that does not set its own

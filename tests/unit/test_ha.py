@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from vitals import alerting, notify, render, scraping, settings
+from vitals.backup.native import NativeData
 from vitals.engines import cluster, config, parts
 from vitals.engines.native import Native
 from vitals.engines.supervisor import Part
@@ -207,3 +208,30 @@ def test_a_prometheus_that_starts_holds_no_alert_anew(single: settings.Settings)
 def test_both_see_a_change_within_one_evaluation() -> None:
     """They scrape at different moments: of a change one knows at most a scrape earlier, an evaluation at most."""
     assert seconds(scraping.SCRAPE_INTERVAL) < seconds(scraping.EVALUATION_INTERVAL)
+
+
+# --- what is backed up, and machines beside this one
+
+
+def test_one_of_two_is_backed_up_and_both_get_it_back(both: settings.Settings, single: settings.Settings) -> None:
+    for name in ("prometheus", "prometheus-2", "alertmanager", "alertmanager-2"):
+        folder = both.state / "native/data" / name / ("wal" if "prom" in name else "")
+        folder.mkdir(parents=True)
+        (folder / ("00000001" if "prom" in name else "nflog")).write_text(name)
+    data = NativeData(Native(both))
+    into = both.state / "taken"
+    into.mkdir()
+    data.collect(into, demo=False)
+    assert sorted(part.name for part in into.iterdir()) == ["alertmanager", "prometheus"]
+    assert {"prometheus-2", "alertmanager-2"} <= set(data.takes()) and {"prometheus-2", "alertmanager-2"} <= set(data.present())
+    assert not {"prometheus-2", "alertmanager-2"} & set(NativeData(Native(single)).takes())
+
+
+def test_further_alertmanagers_are_told_as_well(configured: Configured) -> None:
+    [entry] = scraping.alertmanagers(configured("alertmanagers: ['10.0.0.2:9093']"), "compose")
+    assert entry["targets"] == ["alertmanager:9093", "10.0.0.2:9093"]
+
+
+def test_a_further_alertmanager_is_an_address(configured: Configured) -> None:
+    with pytest.raises(settings.VitalsError, match="'http://10.0.0.2:9093' is not host:port"):
+        configured("alertmanagers: ['http://10.0.0.2:9093']")

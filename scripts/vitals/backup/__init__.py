@@ -20,7 +20,7 @@ from vitals import notify
 from vitals.backup import archive
 from vitals.engines import Engine, secrets
 from vitals.errors import VitalsError
-from vitals.settings import Settings
+from vitals.settings import SECOND, Settings
 
 if TYPE_CHECKING:
     from vitals.backup.archive import Manifest
@@ -138,7 +138,9 @@ def restore(settings: Settings, engine: Engine, source: Path, overwrite: bool = 
         raise VitalsError(f"{source}: " + "; ".join(problems) + ". Nothing was changed")
     if found.busy():
         raise VitalsError("the stack runs: stop it first (make down), then restore")
-    if (there := sorted(set(parts) & set(found.present()))) and not overwrite:
+    # One of two that know the same is in the backup; both get it.
+    seconds = {part: SECOND[part] for part in parts if SECOND.get(part) in found.takes()}
+    if (there := sorted({*parts, *seconds.values()} & set(found.present()))) and not overwrite:
         raise VitalsError(f"there is data already: {', '.join(there)}; nothing was changed. --overwrite (OVERWRITE=1) "
                           "puts the backup in its place")
     print(f"backup of {manifest.created}, {engine.name if engine.name == manifest.engine else manifest.engine} engine: "
@@ -147,9 +149,11 @@ def restore(settings: Settings, engine: Engine, source: Path, overwrite: bool = 
     with tempfile.TemporaryDirectory(dir=settings.state / engine.name, prefix=".restore-") as folder:
         staged = Path(folder)
         archive.extract(source, staged, [*parts, SETTINGS, SECRETS])
+        for part, second in seconds.items():
+            shutil.copytree(staged / part, staged / second)
         _secrets_in_place(settings, staged / SECRETS)
         try:
-            with found.replaced(staged, parts):
+            with found.replaced(staged, [*parts, *seconds.values()]):
                 engine.up()
                 found.load(staged)
         except VitalsError as err:

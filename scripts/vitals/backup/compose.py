@@ -19,6 +19,7 @@ from vitals.backup import archive
 from vitals.engines import processes
 from vitals.engines.compose import Compose
 from vitals.errors import VitalsError
+from vitals.settings import SECOND
 
 BLOCK = "?" * 26
 
@@ -71,7 +72,9 @@ class ComposeData:
         self.compose = compose
         compose.settle()
         services = compose._rendered()
-        self.volumes = {part: volume for part, volume in {**VOLUMES, **DEMO_VOLUMES}.items() if part in services}
+        seconds = {second: VOLUMES[first] for first, second in SECOND.items()}
+        known = {**VOLUMES, **seconds, **DEMO_VOLUMES}
+        self.volumes = {part: volume for part, volume in known.items() if part in services}
 
     def versions(self) -> dict[str, str]:
         images = {name: service["image"] for name, service in self.compose._rendered().items()}
@@ -93,7 +96,8 @@ class ComposeData:
         return bool(self.compose.running())
 
     def collect(self, into: Path, demo: bool) -> None:
-        wanted = {part: volume for part, volume in self.volumes.items() if demo or part not in DEMO_VOLUMES}
+        wanted = {part: volume for part, volume in self.volumes.items()
+                  if part not in SECOND.values() and (demo or part not in DEMO_VOLUMES)}
         with processes.alone(self.compose.home):
             there = set(self.present())
             wanted = {part: volume for part, volume in wanted.items() if part in there}

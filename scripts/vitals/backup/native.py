@@ -16,6 +16,7 @@ from vitals.backup import archive
 from vitals.engines import parts, processes, secrets
 from vitals.engines.native import Native
 from vitals.errors import VitalsError
+from vitals.settings import SECOND
 
 # Part → what of its folder is kept; the rest is made anew.
 FILES = {
@@ -40,11 +41,13 @@ class NativeData:
         return known | ({"postgres": cluster.read_text().strip()} if cluster.exists() else {})
 
     def takes(self) -> tuple[str, ...]:
-        return (*FILES, *(DEMO_FILES if self.native.settings.demo else ()),
-                *(["postgres"] if self.native.settings.demo else ()))
+        settings = self.native.settings
+        return (*FILES, *(SECOND.values() if settings.ha else ()),
+                *((*DEMO_FILES, "postgres") if settings.demo else ()))
 
     def present(self) -> list[str]:
-        found = [part for part, names in {**FILES, **DEMO_FILES}.items() if any(_kept(self.native.data / part, names))]
+        kinds = {**FILES, **{second: FILES[first] for first, second in SECOND.items()}, **DEMO_FILES}
+        found = [part for part, names in kinds.items() if any(_kept(self.native.data / part, names))]
         return [*found, *(["postgres"] if (self.native.data / "postgres").exists() else [])]
 
     def busy(self) -> bool:

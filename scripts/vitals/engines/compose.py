@@ -78,7 +78,7 @@ class Compose:
         with processes.alone(self.home):
             reason = self._settle_extras()
             print(f"beside the core: {extras.shown(self.settings.extras) or 'nothing'} ({reason}); "
-                  "make up WITH=demo,logs chooses", flush=True)
+                  "make up WITH=demo,logs,ha chooses", flush=True)
             self._settle_images()
             findings = self.examine()
             for finding in findings:

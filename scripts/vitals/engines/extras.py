@@ -1,4 +1,4 @@
-"""What runs beside the core: `make up WITH=demo,logs`. An answer once given is kept until another or `make clean`.
+"""What runs beside the core: `make up WITH=demo,logs,ha`. An answer once given is kept until another or `make clean`.
 
 Where nobody has answered, vitals.yaml says whether the demo runs, and the machine's memory whether the logs do.
 """
