@@ -11,7 +11,6 @@ message as it comes, and notes who sent it.
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -250,6 +249,11 @@ class Servers:
     def await_ready(self, name: str) -> None:
         poll(self.processes[name].part.ready, 60, f"{name} is ready; its log: {self.processes[name].log}")
 
+    def waiting(self) -> set[str]:
+        """The jobs whose alert fires and was not told yet."""
+        found = get(self.url("alertmanager") + "/api/v2/alerts", filter=f"alertname={ALERT}")
+        return {alert["labels"]["job"] for alert in found} - {told.job for told in self.receiver.told}
+
     def members(self, alertmanager: str) -> int:
         return len(get(self.url(alertmanager) + "/api/v2/status")["cluster"].get("peers", []))
 
@@ -268,6 +272,3 @@ def real_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name in ("VITALS_STATE", "VITALS_CONFIG"):
             patch.delenv(name, raising=False)
         yield
-
-
-__all__ = ["os", "poll"]
