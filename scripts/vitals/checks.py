@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from vitals import alerts, parity, render, runbooks
+import yaml
+
+from vitals import alerts, notify, parity, render, runbooks, scraping
 from vitals.errors import VitalsError
-from vitals.settings import Settings, load_profiles
+from vitals.settings import EXTRAS, Settings, load_profiles
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ def run(settings: Settings) -> Iterator[Result]:
          lambda: _command(settings, promtool, "check", "config", "--syntax-only", "prometheus/prometheus.yml")),
         ("amtool: alertmanager.yml",
          lambda: _command(settings, amtool, "check-config", "alertmanager/alertmanager.yml")),
+        ("promtool, amtool: what both engines run with everything beside the core",
+         lambda: _engines(settings, promtool, amtool)),
         ("ruff", lambda: _command(settings, sys.executable, "-m", "ruff", "check", "-q", "--output-format=concise")),
         ("mypy", lambda: _command(settings, sys.executable, "-m", "mypy", "--no-error-summary")),
     ]
@@ -72,6 +77,22 @@ def _tables(settings: Settings) -> str:
     panels = {f"{uid}/{title}" for uid, model in dashboards.models(settings, profiles).items()
               for title, _ in grafana.queries(model)}
     return "\n".join([*alerts.check(), *parity.check(settings, profiles, panels), *runbooks.check(settings, profiles)])
+
+
+def _engines(settings: Settings, promtool: Path, amtool: Path) -> str:
+    """The committed files are the native engine's core; containers and two of each have others."""
+    whole = settings.having(frozenset(EXTRAS))
+    engines: tuple[scraping.EngineName, ...] = ("native", "compose")
+    with tempfile.TemporaryDirectory() as folder:
+        servers, routes = [], []
+        for engine in engines:
+            for replica in whole.replicas("prometheus"):
+                servers.append(Path(folder, f"{engine}-{replica}.yml"))
+                servers[-1].write_text(yaml.safe_dump(scraping.prometheus(whole, engine, replica)))
+            routes.append(Path(folder, f"{engine}-alertmanager.yml"))
+            routes[-1].write_text(yaml.safe_dump(notify.alertmanager(whole, engine)))
+        return "\n".join(filter(None, [_command(settings, promtool, "check", "config", "--syntax-only", *servers),
+                                       _command(settings, amtool, "check-config", *routes)]))
 
 
 def _command(settings: Settings, *command: str | Path) -> str:
