@@ -369,13 +369,13 @@ def test_labels_of_results() -> None:
 
 def test_an_empty_panel_says_why(known: Origins) -> None:
     why = known.emptiness(['job_model:llm_waiting:current{job=~"$job"}', 'job:llm_waiting:threshold{job=~"$job"}'])
-    assert why and why.short == "no app feeds llm_waiting"
-    assert why.full == ("No chosen app feeds llm_waiting (requests waiting for a model). "
+    assert why and why.short == "no app feeds llm_waiting by model"
+    assert why.full == ("No chosen app feeds llm_waiting by model (requests waiting for a model). "
                         "Profiles that do: vllm (vllm:num_requests_waiting).")
     idle = known.emptiness(['job:response_latency_seconds:p95{job=~"$job"}'])
     assert idle and idle.full.startswith("No chosen app was busy, or none feeds response_latency_seconds (")
     uncounted = known.emptiness(['job_source:leads:increase1h{job=~"$job"}'])
-    assert uncounted and uncounted.full.startswith("Nothing was counted yet, or no chosen app feeds leads (")
+    assert uncounted and uncounted.full.startswith("Nothing was counted yet, or no chosen app feeds leads by source (")
     either = known.emptiness(['job:http_error_ratio:rate5m{job=~"$job"} or on (job) job:agent_failure_ratio:rate5m{job=~"$job"}'])
     assert either and "feeds http_requests or agent_runs." in either.full
     both = known.emptiness(['job:llm_cost_per_conversation_usd:1h{job=~"$job"}'])

@@ -142,7 +142,7 @@ BOARD = Board(
         row(
             "Do calls wait for a model?",
             timeseries("Waiting", "Requests that wait for a model. Growing: the server gets more than it can do.", "short",
-                       q('job_model:llm_waiting:current{job=~"$job"}', "{{job}} {{model}}"), limit("llm_waiting"), empty="no chosen app is a model server that tells its queue"),
+                       q('job_model:llm_waiting:current{job=~"$job"}', "{{job}} {{model}}"), limit("llm_waiting")),
             timeseries("Time in the queue", "Median and p95 before a model works on a request. Worry when it rises: the model server gets more than it can do.", "s", *quantiles("llm_queue_seconds", "p50", "p95")),
             timeseries("Running", "Requests that a model works on. Worry when it stays at the most the server takes.", "short", q('job_model:llm_running:current{job=~"$job"}', "{{job}} {{model}}")),
             timeseries("Key-value cache", "Share in use by model; full, requests are pushed back.", "percentunit",
@@ -169,7 +169,7 @@ BOARD = Board(
         row(
             "Does the gateway hold?",
             state_timeline("Deployments", "Each deployment behind the gateway.", DEPLOYMENT,
-                           q('job_model_provider_deployment:llm_deployment_state:current{job=~"$job"}', "{{job}} {{provider}} {{model}} {{deployment}}"), size=(24, 7), empty="no chosen app is a gateway"),
+                           q('job_model_provider_deployment:llm_deployment_state:current{job=~"$job"}', "{{job}} {{provider}} {{model}} {{deployment}}"), size=(24, 7)),
             timeseries("Gateway overhead", "Median, p95 and p99 of the time that the gateway itself adds to a request. Worry when it is more than a few hundredths of the whole.", "s", *quantiles("gateway_overhead_seconds")),
             timeseries("Fallbacks", "Calls a minute that went to another model instead, by how that ended. Worry when it is not 0 for long.", "reqpm",
                        q('job_outcome:llm_fallbacks:rate5m{job=~"$job"} * 60', "{{job}} {{outcome}}"), empty="no fallback yet, or no chosen app is a gateway"),

@@ -19,6 +19,7 @@ LIMIT = re.compile(r'(job:\w+:threshold|job_slo:slo_burn_limit:\w+)\{job=~"\$\w+
 _WORKED_OUT = re.compile(r":(p50|p95|p99|mean\w+)$")  # there is none without work
 _COUNTED = re.compile(r":(rate5m|increase\w+)$")  # a counter with labels has no series before it first counts
 _OF_ALL = {*coverage.ALWAYS, recording.APP_INFO, recording.EXPECTED}
+_LABELS = sorted({"le", *(label for signal in SIGNALS.values() for label in signal.labels)}, key=len, reverse=True)
 _FEW = 2  # so many are named, the others counted
 
 
@@ -59,7 +60,7 @@ class Origins:
         lead = (f"No chosen {whom} was busy, or none" if any(map(_depends_on_work, series)) else
                 f"Nothing was counted yet, or no chosen {whom}" if any(map(_COUNTED.search, series)) else
                 f"No chosen {whom}")
-        told = f" ({_brief(SIGNALS[arms[0][0]].text)})" if len(arms) == len(arms[0]) == 1 else ""
+        told = f" ({_brief(SIGNALS[_first(arms)].text)})" if len(arms) == len(arms[0]) == 1 else ""
         unset = [t.name for t in THRESHOLDS.values() if t.default is None and threshold_series(t.name) in series]
         full = f"{lead} feeds {signals}{told}.{self._who(arms, feeding)}"
         if unset:
@@ -76,12 +77,13 @@ class Origins:
         return list(dict.fromkeys([*found, *(alert for alert, reads in self.bare.items() if reads <= shown)]))
 
     def _arms(self, expr: str) -> list[tuple[str, ...]]:
-        """The signals that each arm of an ``or`` needs, in the catalogue's order."""
+        """What each arm of an ``or`` needs: signals, in the catalogue's order, with the labels that tell them apart."""
         found = []
         for arm in coverage.arms(expr):
-            signals = set().union(*(self._signals(name) for name in coverage.reads(arm)))
-            if signals:
-                found.append(tuple(name for name in SIGNALS if name in signals))
+            needs = {(signal, _level(series)) for series in coverage.reads(arm) for signal in self._signals(series)}
+            if needs:
+                found.append(tuple(_named(signal, labels) for name in SIGNALS for signal, labels in sorted(needs)
+                                   if signal == name))
         return found
 
     def _signals(self, series: str, seen: frozenset[str] = frozenset()) -> set[str]:
@@ -98,8 +100,7 @@ class Origins:
             return ""
         if all(self.kinds[name] == "probe" for name in profiles):
             return " Give it probes in vitals.yaml."
-        signal = arms[0][0]
-        named = [f"{name} ({metric})" if (metric := self.metrics.get(signal, {}).get(name)) else name
+        named = [f"{name} ({metric})" if (metric := self.metrics.get(_first(arms), {}).get(name)) else name
                  for name in profiles[:_FEW]]
         more = len(profiles) - _FEW
         return f" Profiles that do: {', '.join(named)}{f' and {more} more' if more > 0 else ''}."
@@ -135,6 +136,23 @@ def load(settings: Settings, profiles: Profiles) -> Origins:
             bare[alert.name] = reads
     kinds = {name: profile.kind for name, (profile, _) in profiles.items()}
     return Origins(settings.file.links.runbooks, kinds, recorded, metrics, made_of, watched, bare)
+
+
+def _first(arms: list[tuple[str, ...]]) -> str:
+    return arms[0][0].split()[0]
+
+
+def _named(signal: str, labels: tuple[str, ...]) -> str:
+    return f"{signal} by {' and '.join(labels)}" if labels else signal
+
+
+def _level(series: str) -> tuple[str, ...]:
+    """``job_agent_error_type:agent_errors:rate5m`` → agent, error_type. Instances are left out: everything has them."""
+    rest, found = series.split(":")[0].removeprefix("job"), []
+    while label := next((name for name in _LABELS if re.match(rf"_{name}(_|$)", rest)), None):
+        found.append(label)
+        rest = rest.removeprefix(f"_{label}")
+    return tuple(name for name in found if name not in ("instance", "le"))
 
 
 def _depends_on_work(series: str) -> bool:

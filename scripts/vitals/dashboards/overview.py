@@ -117,7 +117,7 @@ BOARD = Board(
             stat("Revenue in 24 hours", "Revenue that the chosen apps tracked in a day. Worry when it is far below usual.", "currencyUSD",
                  q('sum(job:revenue_usd:increase24h{job=~"$job"})', "revenue"), size=(4, 4)),
             bargauge("Spend today by app", "Model spend in the last 24 hours. Worry about the app that has outgrown its share.", "currencyUSD",
-                     q('job:llm_cost_usd:increase24h{job=~"$job"}'), size=(8, 8), empty="no chosen app's profile feeds a cost"),
+                     q('job:llm_cost_usd:increase24h{job=~"$job"}'), size=(8, 8)),
             timeseries("Spend per hour", "Model spend in the hour before each point, with the limit where one is set.", "currencyUSD",
                        q('job:llm_cost_usd:increase1h{job=~"$job"}'), limit("llm_cost_per_hour_usd"), size=(16, 8), links=[drill("cost")]),
         ),

@@ -56,7 +56,7 @@ BOARD = Board(
                   Column("Takes", 'job_instance:probe_duration_seconds:current{job=~"$job"}', "s"),
                   Column("24 hours", 'job_instance:probe_success:avg24h{job=~"$job"}', "percentunit"),
                   Column("30 days", 'job_instance:probe_success:avg30d{job=~"$job"}', "percentunit"),
-                  Column("Certificate expires in", 'job_instance:probe_certificate_expires_seconds:current{job=~"$job"} - time()', "dtdurations"), size=(24, 8), names={"job": "App", "instance": "Address"}, empty="no app has probes: in vitals.yaml"),
+                  Column("Certificate expires in", 'job_instance:probe_certificate_expires_seconds:current{job=~"$job"} - time()', "dtdurations"), size=(24, 8), names={"job": "App", "instance": "Address"}),
             timeseries("Probe success", "Share of each app's probes that get the answer they want. Worry below 100 %.", "percentunit",
                        q('job:probe_success:current{job=~"$job"}'), target("availability_target"), top=1),
             timeseries("Probe duration", "Time that each probe takes.", "s",
