@@ -191,6 +191,7 @@ def stat(title: str, text: str, unit: str, *queries: Query, size: Size = (4, 4),
 def bargauge(title: str, text: str, unit: str, *queries: Query, size: Size = (8, 8), steps: Steps = NEUTRAL,
              top: float | None = None, empty: str | None = None) -> g.BarGauge:
     """The value now as a bar, one for each series."""
+    queries = tuple(replace(query, expr=_whole(query.expr, unit)) for query in queries)
     return g.BarGauge(
         **_common(title, text, queries, size, instant=True), thresholds=[],
         extraJson={
@@ -204,6 +205,7 @@ def bargauge(title: str, text: str, unit: str, *queries: Query, size: Size = (8,
 def pie(title: str, text: str, unit: str, *queries: Query, size: Size = (8, 8),
         empty: str | None = None) -> g.PieChartv2:
     """Parts of a whole over one window."""
+    queries = tuple(replace(query, expr=_whole(query.expr, unit)) for query in queries)
     return g.PieChartv2(
         **_common(title, text, queries, size, instant=True), unit=unit, pieType="donut", legendPlacement="right",
         colorMode="palette-classic-by-name",
