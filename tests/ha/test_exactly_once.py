@@ -13,7 +13,7 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -35,7 +35,7 @@ from .conftest import (
 SEED = int(os.environ.get("HA_SEED", "1"))
 STACKS = 2  # at the same time
 POINTS = 20  # of alerts' lives, at least, that the kills meet: in fact some hundred
-LIVES = 48
+LIVES = 72  # at most: none begins after the last kill
 EVERY = 3.5  # seconds between the beginnings of two lives
 # Seconds between kills. A Prometheus that starts fires after two evaluations what fired before, and hears nothing of what
 # has ended; the Alertmanagers know that, and tell it within a group interval.
@@ -81,7 +81,7 @@ class Run:
     kills: list[Kill]
 
 
-def live(servers: Servers, rng: random.Random, lives: list[Life]) -> None:
+def live(servers: Servers, rng: random.Random, jobs: list[str], done: Callable[[], bool]) -> list[Life]:
     """Lets one app after the other fail, and be well again some time after its alert was told."""
     def one(life: Life, hold: float) -> None:
         life.failed = time.time()
@@ -93,24 +93,29 @@ def live(servers: Servers, rng: random.Random, lives: list[Life]) -> None:
         servers.receiver.wait_for(life.job, "resolved", PATIENCE)
         time.sleep(GROUP_INTERVAL + 2 * EVALUATION)  # for what may come once more
 
-    with ThreadPoolExecutor(len(lives)) as pool:
+    lives: list[Life] = []
+    with ThreadPoolExecutor(len(jobs)) as pool:
         futures = []
-        for life in lives:
-            futures.append(pool.submit(one, life, rng.uniform(0, 3 * EVALUATION)))
+        while len(lives) < len(jobs) and not done():
+            lives.append(Life(jobs[len(lives)]))
+            futures.append(pool.submit(one, lives[-1], rng.uniform(0, 3 * EVALUATION)))
             time.sleep(EVERY)
         for future in futures:
             future.result()
+    for life in lives:
+        life.told = tuple(servers.receiver.of(life.job))
+    return lives
 
 
 def kill(servers: Servers, rng: random.Random, kinds: list[str], kills: list[Kill]) -> None:
-    """All four, one after the other, and one again: while an alert waits for its group, and just after one was told.
+    """All four, one after the other: in turn while an alert waits for its group, and just after one was told.
 
     These two phases are short; the others are met anyway.
     """
     time.sleep(HELD + 4 * EVALUATION)
     first, second = (rng.sample(servers.settings.replicas(kind), 2) for kind in kinds)
-    for number, victim in enumerate([first[0], second[0], first[1], second[1], first[0]]):
-        time.sleep(rng.uniform(0, EVALUATION))
+    for number, victim in enumerate([first[0], second[0], first[1], second[1]]):
+        time.sleep((BETWEEN if number else 0) + rng.uniform(0, EVALUATION))
         if number % 2:
             if servers.receiver.next("firing", 2 * EVERY):
                 time.sleep(rng.uniform(HANDOVER, 0.9))
@@ -123,7 +128,6 @@ def kill(servers: Servers, rng: random.Random, kinds: list[str], kills: list[Kil
         process.start()
         servers.await_ready(victim)
         kills.append(Kill(at, victim, time.time()))
-        time.sleep(BETWEEN)
 
 
 def run_lives(folder: pytest.TempPathFactory, number: int) -> Run:
@@ -131,14 +135,12 @@ def run_lives(folder: pytest.TempPathFactory, number: int) -> Run:
     jobs = [f"shop-{number}" for number in range(LIVES)]
     servers = Servers(folder.mktemp("lives"), frozenset({"ha"}), jobs)
     kinds = ["prometheus", "alertmanager"] if number % 2 else ["alertmanager", "prometheus"]
-    lives, kills = [Life(job) for job in jobs], []
+    kills: list[Kill] = []
     try:
         with ThreadPoolExecutor(1) as killer:
             killing = killer.submit(kill, servers, random.Random(rng.random()), kinds, kills)
-            live(servers, rng, lives)
+            lives = live(servers, rng, jobs, killing.done)
             killing.result()
-        for life in lives:
-            life.told = tuple(servers.receiver.of(life.job))
         for name in servers.settings.replicas("alertmanager"):
             poll(lambda: servers.members(name) == 2, 60, f"{name} is in its cluster again")  # noqa: B023
         return Run(lives, kills)
@@ -219,6 +221,8 @@ def runs(real_cache: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def lives(runs: dict[str, Future]) -> list[Run]:
     found: list[Run] = [runs[f"lives {number}"].result() for number in range(STACKS)]
     points = met(found)
+    print(f"{sum(len(run.kills) for run in found)} kills, {sum(len(run.lives) for run in found)} alerts, "
+          f"{sum(points.values())} times one met the other")
     for phase in PHASES:
         print(f"{phase:10} met by kills of Prometheus {points['prometheus', phase]:3}, "
               f"of Alertmanager {points['alertmanager', phase]:3}")
@@ -328,3 +332,27 @@ def test_a_sender_killed_while_it_hands_over_is_told_twice(runs: dict[str, Futur
     found: Outage = runs["both"].result()
     assert sorted(one.sender for one in found.handed) == ["alertmanager", "alertmanager-2"]
     assert set(statuses(found.handed)) == {"firing"}
+
+
+# --- what a window excuses, and what it does not
+
+
+@pytest.mark.parametrize(("again", "killed", "excused"), [
+    (Told(10.02, "x", "firing", "alertmanager-2", 0), (), True),  # both at once
+    (Told(12.0, "x", "firing", "alertmanager-2", 0), (("alertmanager", 10.1),), True),  # killed while it handed over
+    (Told(12.0, "x", "firing", "alertmanager-2", 0), (("alertmanager", 11.0),), False),  # killed long after
+    (Told(12.0, "x", "firing", "alertmanager-2", 0), (("alertmanager-2", 10.1),), False),  # another was killed
+    (Told(12.0, "x", "firing", "alertmanager-2", 0), (), False),
+    (Told(10.02, "x", "firing", "alertmanager", 0), (), False),  # one Alertmanager, twice
+    (Told(31.0, "x", "firing", "alertmanager-2", 0), (("alertmanager", 12.0), ("alertmanager-2", 20.0)), True),
+    (Told(31.0, "x", "firing", "alertmanager-2", 0), (("alertmanager", 12.0),), False),  # only one was restarted
+    (Told(39.0, "x", "firing", "alertmanager-2", 0), (("alertmanager", 12.0), ("alertmanager-2", 20.0)), False),  # late
+])
+def test_only_a_window_excuses(again: Told, killed: tuple[tuple[str, float], ...], excused: bool) -> None:
+    told = [Told(10, "x", "firing", "alertmanager", 0), Told(30, "x", "resolved", "alertmanager", 0), again]
+    life = Life("x", 0, 25, tuple(sorted(told, key=lambda t: t.at)))
+    assert bool(excuses(life, [Kill(at, victim, at + 1) for victim, at in killed])) is excused
+
+
+def test_nothing_excuses_what_was_not_told() -> None:
+    assert excuses(Life("x", 0, 25, (Told(10, "x", "firing", "alertmanager", 0),)), []) == []
