@@ -21,8 +21,8 @@ def test_it_is_the_first_thing_that_status_names(stack: Stack) -> None:
 def test_it_asks_the_stacks_prometheus(stack: Stack) -> None:
     viewer = stack.url("viewer")
     assert get(viewer + "/boards.json")["prometheus"] == stack.url("prometheus")
-    found = get(viewer + "/api/v1/query", query="count(up)")["data"]["result"]
-    assert [one["value"][1] for one in found] == [one["value"][1] for one in stack.query("count(up)")]
+    found = poll(lambda: get(viewer + "/api/v1/query", query="prometheus_build_info")["data"]["result"], 60, "a first scrape")
+    assert [one["metric"] for one in found] == [one["metric"] for one in stack.query("prometheus_build_info")]
     assert "prometheus" in get(viewer + "/api/v1/label/job/values")["data"]
     for path in ("labels", "alerts", "targets", "rules", "status/buildinfo"):
         assert get(f"{viewer}/api/v1/{path}")["status"] == "success"

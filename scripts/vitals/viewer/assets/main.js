@@ -8,18 +8,21 @@ import { source } from "./source.js";
 import { local } from "./time.js";
 import { boardPath, carried, current, go, href, isBaked, onChange } from "./store.js";
 
+const FOCUSABLE = "summary, button, select, input, a";
 const app = document.getElementById("app");
 const heading = h("h1", {}, "Agent Vitals");
 const about = h("p", { class: "about" });
 const bar = h("div", { class: "controls" });
 const filters = h("div", { class: "filters" });
 const content = h("main", { id: "content", tabindex: "-1" });
+const status = badge();
 const nav = h("nav", { id: "nav", "aria-label": "Dashboards" });
 const burger = h("button", { type: "button", class: "icon burger", "aria-label": "Dashboards", "aria-controls": "nav", "aria-expanded": "false", onclick: () => fold(!document.body.classList.contains("nav-open")) }, sign("menu"));
 let index = null;
 let board = null;
 let leave = () => {};
 let timer = null;
+let known = null;  // the variables and the board that the bar was last asked to show
 
 function fold(open) {
   document.body.classList.toggle("nav-open", open);
@@ -36,8 +39,7 @@ function navigation() {
   const { uid, page } = current();
   const folders = [...new Set(index.boards.map(({ folder }) => folder))];
   const link = ({ uid: to, title, text }) => h("li", {}, h("a", { href: href(boardPath(to, to === uid ? current().params : carried())), title: text, "aria-current": to === uid ? "page" : undefined }, title));
-  const status = badge();
-  if (page === "alerts") status.setAttribute("aria-current", "page");
+  page === "alerts" ? status.setAttribute("aria-current", "page") : status.removeAttribute("aria-current");
   fill(nav, h("div", { class: "brand" }, h("img", { src: isBaked() ? "assets/icon.svg" : "/assets/icon.svg", alt: "", width: "24", height: "24" }), h("span", {}, "Agent Vitals"),
     h("button", { type: "button", class: "icon", "aria-label": "Switch between dark and light", title: "Dark or light", onclick: () => globalThis.vitalsSwitchTheme() }, sign("sun"))),
   status, folders.map((folder) => h("section", {}, h("h2", {}, folder), h("ul", {}, index.boards.filter((one) => one.folder === folder).map(link)))),
@@ -45,21 +47,33 @@ function navigation() {
   ask();
 }
 
-/** The bar of a board, each time its variables are known anew. */
+/** The bar of a board, each time its variables are known anew. What somebody has open, or has not changed, is let be. */
 function controls(variables, shown) {
   const { model } = shown;
   const defaults = { from: model.time?.from ?? "now-6h", to: model.time?.to ?? "now", refresh: model.refresh };
-  if (!bar.querySelector("details[open]") && !bar.contains(document.activeElement)) fill(bar, times(shown, defaults, () => shown.refresh()));
+  known = [variables, shown];
+  const { params } = current();
+  renew(bar, [shown.uid, params.get("from"), params.get("to"), params.get("refresh")], () => times(shown, defaults, () => shown.refresh().catch(failed)));
   const others = (model.links ?? []).filter(({ type, url }) => type === "link" && url && !index.boards.some(({ uid }) => url.startsWith(`/d/${uid}`)))
     .map(({ title, url, tooltip }) => ({ title: linkTitle(title, shown.generation().scope), tooltip, href: destination(url) })).filter((one) => one.href);
-  if (!filters.querySelector("details[open]")) {
-    fill(filters, variables.filter(({ hidden }) => !hidden).map(variable), h("span", { class: "events", role: "group", "aria-label": "Events on the plots" }, isBaked() ? null : eventKinds(shown)),
-      others.map((one) => h("a", { href: one.href, title: one.tooltip, class: "out" }, sign("link"), one.title)));
-  }
+  renew(filters, [shown.uid, variables, others], () => [variables.filter(({ hidden }) => !hidden).map(variable), h("span", { class: "events", role: "group", "aria-label": "Events on the plots" }, isBaked() ? null : eventKinds(shown)),
+    others.map((one) => h("a", { href: one.href, title: one.tooltip, class: "out" }, sign("link"), one.title))]);
   clearTimeout(timer);
   const seconds = isBaked() ? 0 : every(defaults);
   if (seconds) timer = setTimeout(tick, seconds * 1000);
 }
+
+/** Fills a bar when what it tells has changed, and gives the focus back to where it was. */
+function renew(element, what, content) {
+  const key = JSON.stringify(what);
+  if (element.dataset.key === key || element.querySelector("details[open]")) return;
+  const focused = element.contains(document.activeElement) ? [...element.querySelectorAll(FOCUSABLE)].indexOf(document.activeElement) : -1;
+  fill(element, content());
+  element.dataset.key = key;
+  if (focused >= 0) element.querySelectorAll(FOCUSABLE)[focused]?.focus();
+}
+
+addEventListener("vitals-closed", () => { if (known && known[1] === board) controls(...known); });
 
 function tick() {
   if (document.hidden) timer = setTimeout(tick, 1000);
@@ -75,15 +89,16 @@ async function route() {
   if (!page) { go(boardPath(index.home, current().params), true); return; }
   navigation();
   if (page === "board" && board?.uid === uid) { await board.refresh(false); return; }
+  const moved = content.hasChildNodes();
   leave();
   clearTimeout(timer);
   board = null;
   fold(false);
   scrollTo(0, 0);
-  fill(bar);
-  fill(filters);
+  for (const one of [bar, filters]) { fill(one); delete one.dataset.key; }
   const root = h("div", { class: page });
   fill(content, root);
+  if (moved) content.focus({ preventScroll: true });
   if (page === "alerts") {
     show("Alerts and targets", isBaked() ? `What fired and what was read when this folder was made: ${local(index.made)}.` : "What fires now, and what Prometheus reads.");
     leave = statusPage(root);

@@ -14,7 +14,7 @@ export async function render(body, context) {
     .sort((a, b) => b.value - a.value);
   const plot = h("div", { class: "plot" });
   const side = body.clientWidth > 340;
-  body.replaceChildren(h("div", { class: side ? "with-legend side even" : "with-legend" }, h("div", { class: "plot-box" }, plot),
+  body.replaceChildren(h("div", { class: `with-legend even${side ? " side" : ""}` }, h("div", { class: "plot-box" }, plot),
     options.legend?.showLegend === false ? "" : legend(parts, options.legend, hidden, redraw)));
   const { clientWidth: width, clientHeight: height } = plot.parentElement;
   await draw(plot, [{ type: "pie", labels: shown.map(({ name }) => plain(name)), values: shown.map(({ value }) => value), hole: options.pieType === "donut" ? 0.6 : 0,
