@@ -203,6 +203,9 @@ def test_what_was_changed_and_put_back_is_as_imported(imported: Grafana) -> None
     imported.restore("vitals-cost", 1)
     done = vitals(imported.address)
     assert (done.code, len(done.of("same"))) == (0, len(TITLES))
+    imported.datasources.append(source(2, "Mimir", "mimir", "prometheus"))
+    newer = vitals(imported.address, "--datasource", "mimir")
+    assert (newer.code, len(newer.of("updated"))) == (0, len(TITLES))
 
 
 def test_what_grafana_rewrites_is_not_changed_by_hand(imported: Grafana) -> None:
@@ -498,6 +501,9 @@ def test_a_login_is_never_printed_even_if_the_server_does(grafana: Grafana) -> N
     done = vitals(grafana.address)
     assert done.code == 1
     assert done.error.endswith("HTTP 400 to GET /api/health: bad [31m Bearer … given\n")
+    grafana.before = once("GET", "/api/health", (400, {"message": "not: YWRtaW46YSB3b3Jk, which is a word"}))
+    done = vitals(grafana.address, env={"GRAFANA_USER": "admin", "GRAFANA_PASSWORD": "a word"})
+    assert done.error.endswith(": not: …, which is …\n")
 
 
 def test_names_cannot_steer_the_terminal(grafana: Grafana) -> None:
