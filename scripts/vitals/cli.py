@@ -75,7 +75,7 @@ def export(config: Path | None, form: str | None, folder: Path | None, listing: 
 
     if listing:
         for name, text in {**export.FORMS, "all": "every form in one archive, the same bytes each time"}.items():
-            click.echo(f"{name:14} {text}")
+            click.echo(f"{name:16} {text}")
         return
     if form is None or folder is None:
         raise VitalsError("give a form and a folder, as in `vitals export grafana out/`; "
