@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Callable
@@ -99,6 +100,27 @@ def test_without_a_change_it_is_what_python_makes(vendor: Path, bundle: Bundle, 
     same(groups(rendered), of_python(bundle))
     assert {path.removesuffix(".json"): model for path, model in rendered["boards"].items()} == bundle.dashboards
     assert len(rules(groups(rendered))) > 2000
+
+
+def debian(program: str, *args: str | Path) -> subprocess.CompletedProcess[str]:
+    """jsonnet's first implementation, in C++, as Debian 12 has it (0.18)."""
+    root = parts.fetch(settings.load(settings.ROOT / "vitals.yaml"), ["jsonnet", "libjsonnet0"], suite="bookworm")
+    libraries = ":".join(str(folder) for folder in (root / "usr/lib").iterdir() if folder.is_dir())
+    return subprocess.run([root / "usr/bin" / program, *args], capture_output=True, text=True,
+                          env={**os.environ, "LD_LIBRARY_PATH": libraries})
+
+
+def test_an_old_jsonnet_renders_the_same(vendor: Path) -> None:
+    done = debian("jsonnet", "-J", vendor, "-e", f"local m = import 'agent-vitals/mixin.libsonnet'; {RULES}")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == render(vendor)
+
+
+def test_it_is_written_as_jsonnetfmt_would(vendor: Path) -> None:
+    files = sorted((vendor / "agent-vitals").rglob("*.libsonnet"))
+    done = debian("jsonnetfmt", "--test", *files)
+    assert len(files) > 80
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_its_fields_are_hidden_and_merge_with_those_of_others(vendor: Path) -> None:

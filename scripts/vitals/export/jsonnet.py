@@ -31,7 +31,7 @@ def write(value: Any, indent: int = 0) -> str:
     if isinstance(value, str):
         return _sum(Parts([value]), indent) if "\n" in value[:-1] else text(value)
     if isinstance(value, dict):
-        return _block("{", [f"{_key(key)}: {write(item, indent + 2)}".replace(": \n", ":\n", 1)
+        return _block("{", [f"{field(key)}: {write(item, indent + 2)}".replace(": \n", ":\n", 1)
                             for key, item in value.items()], "}", indent)
     if isinstance(value, list):
         return _block("[", [write(item, indent + 2) for item in value], "]", indent)
@@ -46,8 +46,9 @@ def text(value: str) -> str:
     return f"{quote}{escaped}{quote}"
 
 
-def _key(key: str) -> str:
-    return key if _IDENTIFIER.fullmatch(key) and key not in _KEYWORDS else text(key)
+def field(name: str) -> str:
+    """A field's name as it stands before its colon."""
+    return name if _IDENTIFIER.fullmatch(name) and name not in _KEYWORDS else text(name)
 
 
 def _block(start: str, items: list[str], end: str, indent: int) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 from vitals import alerts, recording, slo
 from vitals import promql as q
 from vitals.export.bundle import Bundle, Json
-from vitals.export.jsonnet import Code, Parts, text, write
+from vitals.export.jsonnet import Code, Parts, field, text, write
 from vitals.lint import expression
 from vitals.recording import bounds, le_pattern, missing_signals
 from vitals.settings import Profile
@@ -168,7 +168,7 @@ class _Mixin:
     def _commented(self) -> str:
         lines = ["{"]
         for profile, found in self.limits.items():
-            lines.append(f"      {text(profile)}: {{")
+            lines.append(f"      {field(profile)}: {{")
             lines += [f"        {name}: {q.number(value)},  // {THRESHOLDS[name].unit}: {THRESHOLDS[name].text}"
                       for name, value in sorted(found.items())]
             lines.append("      },")

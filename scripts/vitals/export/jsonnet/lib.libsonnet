@@ -3,6 +3,7 @@ local known = import 'known.libsonnet';
 
 function(config)
   local fail(where, problem) = error 'agent-vitals: _config.%s: %s' % [where, problem];
+  local every(conditions) = std.length([true for condition in conditions if !condition]) == 0;
   local listed(names) = std.join(', ', std.sort(names));
   local inside(object, where, name) =
     if std.objectHas(object, name) then object[name]
@@ -25,7 +26,7 @@ function(config)
     local unit = std.substr(duration, std.length(duration) - 1, 1);
     local number = std.substr(duration, 0, std.length(duration) - 1);
     local factor = { s: 1, m: 60 };
-    if std.objectHas(factor, unit) && number != '' && std.all([std.member('0123456789', x) for x in std.stringChars(number)])
+    if std.objectHas(factor, unit) && number != '' && every([std.member('0123456789', x) for x in std.stringChars(number)])
     then std.parseInt(number) * factor[unit]
     else fail(where, "'%s' is not a duration such as 30s or 1m" % duration);
 
@@ -112,17 +113,17 @@ function(config)
     };
 
   // What is not among the profiles would change nothing, and nobody would know.
-  assert std.all([
+  assert every([
     inside(known.thresholds, part, profile) != null
     for part in ['thresholds', 'slos']
     for profile in std.objectFields(config[part])
   ]);
-  assert std.all([
+  assert every([
     inside(known.slos[profile], 'slos.' + profile, slo) != null
     for profile in std.objectFields(config.slos)
     for slo in std.objectFields(config.slos[profile])
   ]);
-  assert std.all([std.type(changes[name]) == 'object' for name in std.objectFields(changes)]);
+  assert every([std.type(changes[name]) == 'object' for name in std.objectFields(changes)]);
 
   {
     // --- of expressions
