@@ -34,8 +34,8 @@ _SERIES = re.compile(r"\{((?:[^{}\"]|\"(?:[^\"\\]|\\.)*\")*)\} ([^\s,]+)")
 _LABEL = re.compile(r'([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"')
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|`[^`]*`')
 _WORD = re.compile(r"[a-zA-Z_:][\w:]*")
-# What has a result though nothing that it reads is there, or reads what its words do not name.
-_UNTOUCHED = re.compile(r'\babsent(_over_time)?\b|\bvector\b|\b__name__\b|\{\s*"')
+# What has a result though nothing that it reads is there, and what does not name what it reads.
+_UNTOUCHED = re.compile(r"\babsent(_over_time)?\b|\bvector\b|\b__name__\b")
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,7 @@ class Simulator:
         present = {dict(labels).get("profile") for _, labels in data.values}
         groups = lean([group for name, groups in self.rules if _concerns(name, present) for group in groups],
                       {name for name, _ in data.values}, only)
+        read = set[str]().union(*(_names(rule["expr"]) for group in groups for rule in group["rules"]))
         looks = (data.length - 1) * data.step // INTERVAL_SECONDS + 1
         with tempfile.TemporaryDirectory(prefix="vitals-simulate-") as folder:
             rules, file = Path(folder) / "rules.yml", Path(folder) / "simulate.yml"
@@ -115,7 +116,8 @@ class Simulator:
                 "tests": [{
                     "interval": f"{data.step}s",
                     "input_series": [{"series": _text(name, labels), "values": values}
-                                     for (name, labels), values in data.values.items()],
+                                     for (name, labels), values in data.values.items()
+                                     if name in read or "__name__" in read],
                     # promtool prints what it got only where it expected something else.
                     "promql_expr_test": [{"expr": 'ALERTS{alertstate="firing", alertname!="Watchdog"}',
                                           "eval_time": f"{i * INTERVAL_SECONDS}s", "exp_samples": []}
@@ -270,8 +272,8 @@ def lean(groups: list[dict[str, Any]], given: set[str], only: Collection[str] = 
 
 
 def _names(expr: str) -> set[str]:
-    """The words of an expression: every series it reads is among them."""
-    return set(_WORD.findall(_STRING.sub("", expr)))
+    """The words of an expression: every series it reads is among them. (Its strings, too: ``{"http.requests"}``.)"""
+    return {*_WORD.findall(_STRING.sub("", expr)), *(text[1:-1] for text in _STRING.findall(expr))}
 
 
 def _spans(found: dict[int, set[Labels]], data: Recording) -> Iterator[tuple[Labels, float, float | None]]:
