@@ -104,7 +104,7 @@ compat: ready ## optional: the rules in Prometheus 2.53 and VictoriaMetrics' vma
 detection: ready ## every fault of the demo in every app, in virtual time: what is told, and how soon (minutes)
 	@.venv/bin/python -m tests.detection.matrix --write
 
-silence: ready ## a healthy week of every demo app, in virtual time: nobody may be told anything (an hour)
+silence: ready ## a healthy week of every demo app, in virtual time: nobody may be told anything (long)
 	@.venv/bin/python -m tests.detection.silence
 
 mutation: ready ## change every alert in every way and see whether its tests notice (minutes)

@@ -31,7 +31,7 @@ PAGE = settings.ROOT / "docs" / "detection.md"
 NOON = datetime(2026, 11, 18, 13, tzinfo=UTC).timestamp()  # when faults begin: a Wednesday, near the busiest hour
 MINUTES, AFTER = 100, 30  # that a fault lasts, and that are watched after it
 WARM = 75  # minutes before it: an hour's window and then some
-SCRAPE = 15
+SCRAPE = 30
 # What compares with a day before is measured after a day and two hours, and scraped each minute there.
 HISTORY, SLOW_SCRAPE = 26 * 60, 60
 LOOKING_BACK = ("SpendSurge", "CampaignScoreDropped", "AvailabilityLow")

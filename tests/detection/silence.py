@@ -83,8 +83,7 @@ def main() -> int:
     groups = [[job for job in group if job in asked.jobs] for group in TOGETHER]
     with ProcessPoolExecutor(2) as pool:
         runs = [pool.submit(_week, group, asked.days) for group in groups if group]
-        print(f"{asked.days} days of {len(asked.jobs)} apps, after a day of history; half an hour on two idle cores",
-              flush=True)
+        print(f"{asked.days} days of {len(asked.jobs)} apps, after a day of history", flush=True)
         for run in runs:
             jobs, found, took = run.result()
             first = [f for f in found if f.start < BEGIN + DAY]
