@@ -127,7 +127,7 @@ class Simulator:
         text = done.stdout + done.stderr
         found: dict[int, set[Labels]] = {}
         for match in _GOT.finditer(text):
-            firing = found.setdefault(round(_seconds(match[1])) // INTERVAL_SECONDS, set())
+            firing = found.setdefault(round(seconds(match[1])) // INTERVAL_SECONDS, set())
             for body, _value in _SERIES.findall(match[2]):
                 labels = {k: _unquote(v) for k, v in _LABEL.findall(body)}
                 labels.pop("__name__", None)
@@ -319,7 +319,7 @@ def _told(one: Firing, firing: list[Firing], config: dict[str, Any], seen: float
 
 def _flushes(pace: dict[str, Any], group: list[Firing], one: Firing, seen: float) -> Iterator[float]:
     """The moments at which a group is told of while one of its alerts fires; ``seen`` is where the data end."""
-    wait, interval = _seconds(pace["group_wait"]), _seconds(pace["group_interval"])
+    wait, interval = seconds(pace["group_wait"]), seconds(pace["group_interval"])
     starts = sorted(f.start for f in group)
     end = one.end or seen + wait + interval + 1
     moment = starts[0] + wait
@@ -354,6 +354,7 @@ def _matches(matchers: list[str], labels: dict[str, str]) -> bool:
     return True
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
+    """``5m15s`` → 315."""
     units = {"d": 86400, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
     return sum(float(n) * units[u] for n, u in re.findall(r"([\d.]+)(ms|[dhms])", text))

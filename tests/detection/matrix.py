@@ -22,7 +22,7 @@ from vitals_demo.faults import APPS, FAULTS
 
 from vitals import alerts, settings
 from vitals.signals import INTERVAL_SECONDS
-from vitals.simulate import Firing, Simulator, route
+from vitals.simulate import Firing, Simulator, route, seconds
 
 from .virtual import Day, record, together
 
@@ -126,7 +126,7 @@ def floor(name: str, job: str, simulator: Simulator) -> float:
     own = [rule for rule in rules if rule["labels"].get("profile") == job] or rules[:1]
     severity = "info" if name == "LogPatternDetected[content_filtered]" else own[0]["labels"]["severity"]
     wait = route(simulator.routes, {**own[0]["labels"], "alertname": alertname, "severity": severity})["group_wait"]
-    return _seconds(own[0].get("for", "0s")) + INTERVAL_SECONDS + _seconds(wait)
+    return seconds(own[0].get("for", "0s")) + INTERVAL_SECONDS + seconds(wait)
 
 
 def window(name: str) -> str:
@@ -137,11 +137,7 @@ def window(name: str) -> str:
         found = ["1h" if re.search("content_filtered|duplicate", name) else "5m"]
     if re.search(":p\\d+", expr):
         found.append("5m")
-    return max(found, key=_seconds, default="–")
-
-
-def _seconds(text: str) -> float:
-    return float(text[:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[text[-1]]
+    return max(found, key=seconds, default="–")
 
 
 def clock(seconds: float) -> str:
