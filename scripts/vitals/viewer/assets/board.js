@@ -51,6 +51,7 @@ export class Board {
     this.controller = controller;
     const { signal } = controller;
     const range = this.range();
+    this.root.setAttribute("aria-busy", "true");
     let variables;
     try {
       variables = await resolve(this.model, params, range, signal);
@@ -67,6 +68,7 @@ export class Board {
     this.onVariables(variables, this);
     this.arrange();
     for (const panel of this.panels) if (panel.inView) panel.load();
+    this.root.removeAttribute("aria-busy");
   }
 
   generation() { return this.now; }

@@ -2,11 +2,14 @@
 import { isBaked } from "./store.js";
 import { h } from "./dom.js";
 
+const MAPS_STYLE = "9f215cf04c5486422605d13261cb87401f4e7763b6296af81e98efbc0130da53";
 let library;
 
 export function plotly() {
   library ??= new Promise((resolve, reject) => {
-    const script = h("script", { src: isBaked() ? "assets/plotly.min.js" : "/assets/plotly.min.js" });
+    // Plotly puts the style of its maps, which are not used, into every page that has nothing of this name; the page's
+    // policy would refuse it, and the browser complain.
+    const script = h("script", { id: MAPS_STYLE, src: isBaked() ? "assets/plotly.min.js" : "/assets/plotly.min.js" });
     script.onload = () => resolve(globalThis.Plotly);
     script.onerror = () => { library = undefined; reject(new Error("the drawing library could not be loaded")); };
     document.head.append(script);

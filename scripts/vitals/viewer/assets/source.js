@@ -11,7 +11,6 @@ export class Refused extends Error {
   }
 }
 
-const AWAY = ["unreachable", "not_prometheus"];
 let running = 0;
 const waiting = [];
 const shared = new Map();
@@ -57,7 +56,7 @@ async function fetched(path, params, signal) {
     throw new Refused(`the answer is not JSON (status ${response.status})`);
   }
   if (document?.status === "error") {
-    const refused = new Refused(String(document.error ?? "no reason given"), AWAY.includes(document.errorType));
+    const refused = new Refused(String(document.error ?? "no reason given"), document.errorType === "unreachable");
     tell(refused.away ? refused : null);
     throw refused;
   }

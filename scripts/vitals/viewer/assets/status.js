@@ -7,7 +7,7 @@ import { href, isBaked } from "./store.js";
 import { local } from "./time.js";
 
 const SEVERITIES = ["critical", "warning", "info"];
-const EVERY_MS = 30000;
+const EVERY_MS = 15000;
 const RETRY_MS = 5000;
 const WATCHDOG = "Watchdog";  // fires always, so that its silence is noticed
 
