@@ -4,7 +4,7 @@ SHELL := /bin/bash
 VITALS := .venv/bin/vitals
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help preflight up down status view logs reload rotate-secrets clean backup restore upgrade demo-fault doctor images-offline import release build check test test-units test-stack test-ha test-compose test-elk compat detection silence mutation bench lock ready
+.PHONY: help preflight up down status view logs reload rotate-secrets clean backup restore upgrade demo-fault doctor images-offline import release build check test test-units test-stack test-browser screenshots test-ha test-compose test-elk compat detection silence mutation bench lock ready
 
 help: ## list the verbs
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "%-18s %s\n", $$1, $$2}'
@@ -79,7 +79,7 @@ check: ready ## check generated files, rules, routes, parity, types and style (s
 
 test: ready ## everything: checks, unit and rule tests, a running stack of its own, the compose files on Docker
 	@$(VITALS) check
-	@$(MAKE) --no-print-directory -j 3 test-units test-stack test-ha
+	@$(MAKE) --no-print-directory -j 4 test-units test-stack test-ha test-browser
 	@$(MAKE) --no-print-directory test-compose
 
 # A stack mostly waits: what it leaves of the processors, the other tests take.
@@ -91,6 +91,12 @@ test-stack: ready
 
 test-ha: ready ## servers killed at random while alerts live: each is told once (minutes, mostly waiting; HA_SEED=7)
 	@$(PYTEST) -q -s tests/ha
+
+test-browser: ready ## the viewer in a real browser, with a stack of its own; pictures in build/screenshots
+	@nice $(PYTEST) -q tests/browser
+
+screenshots: ready ## make the README's pictures anew from the running demo (minutes: it breaks an app first)
+	@.venv/bin/python -m tests.browser.screenshots
 
 test-compose: ready ## the compose files on a real Docker engine; IMAGES=official|offline, WITH=demo,logs
 	@$(PYTEST) -q tests/compose

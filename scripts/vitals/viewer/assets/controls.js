@@ -7,7 +7,7 @@ import { ALL, isAll } from "./variables.js";
 /** A button that opens a box below it; one at a time, closed by Escape and by a click elsewhere. */
 function dropdown(label, text, content, props = {}) {
   const box = h("div", { class: "box" });
-  const summary = h("summary", { "aria-label": `${label}: ${text}` }, h("span", { class: "label" }, label), h("span", { class: "chosen" }, text), sign("down"));
+  const summary = h("summary", {}, h("span", { class: "label" }, label), " ", h("span", { class: "chosen" }, text), sign("down"));
   const details = h("details", { class: "dropdown", ...props }, summary, box);
   details.addEventListener("toggle", () => { if (details.open) fill(box, content(() => { details.open = false; summary.focus(); })); else dispatchEvent(new Event("vitals-closed")); });
   details.addEventListener("keydown", (event) => { if (event.key === "Escape" && details.open) { details.open = false; summary.focus(); } });
