@@ -96,6 +96,10 @@ def panel_faults(panel: Json) -> Iterator[str]:
     if len({legend for _, legend in shown}) != len(shown):
         yield "two queries have one legend"
     yield from unit_faults(panel)
+    if panel["type"] in ("stat", "bargauge", "piechart") and panel["fieldConfig"]["defaults"]["unit"] == "short":
+        for target in panel["targets"]:
+            if ":increase" in target["expr"] and "/" not in target["expr"] and not target["expr"].startswith("round("):
+                yield "counts in fractions"
 
 
 def implied(expr: str, told: set[str]) -> set[str]:
@@ -201,6 +205,8 @@ BROKEN: dict[str, tuple[Callable[[Json], Any], str]] = {
     "lines of one name": (_target("p95 by endpoint", legendFormat="{{job}}"), "differ in endpoint"),
     "queries of one name": (_target("Response time", legendFormat="{{job}} p95"), "one legend"),
     "seconds as bytes": (_panel("Memory", fieldConfig={"defaults": {"unit": "s"}}), "(bytes) as s"),
+    "half a thing": (_panel("Up", fieldConfig={"defaults": {"unit": "short"}},
+                            targets=[{"refId": "A", "expr": "job:leads:increase24h", "legendFormat": "{{job}}"}]), "fractions"),
     "a link that forgets": (_bare_link, "loses the app"),
 }
 
