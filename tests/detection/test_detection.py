@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from vitals_demo.apps import ALL
 from vitals_demo.faults import APPS, FAULTS
@@ -40,6 +42,22 @@ def test_exactly_the_expected_alerts(job: str) -> None:
         assert list(seen.problems()) == []
         for name, after in seen.told.items():
             assert after >= matrix.floor(name, job, simulator), f"{name} of {seen.cell.fault} came before it could"
+
+
+def test_the_page_shows_what_is_expected() -> None:
+    text = matrix.PAGE.read_text()
+    rows = {row[0]: row[1:] for row in (re.split(r" *\| *", line.strip("| ")) for line in text.splitlines())
+            if row[0].startswith("[")}
+    cells = {(cell.fault, cell.job): cell for cell in matrix.expected()}
+    wanted = dict.fromkeys(fault for fault, _ in cells)
+    assert list(rows) == [f"[{fault}](#{fault})" for fault in wanted]
+    for fault in wanted:
+        shown = rows[f"[{fault}](#{fault})"]
+        assert ["·" if (fault, job) not in cells else "nothing" if cells[fault, job].nothing else "told" for job in APPS] \
+            == [word if word in ("·", "nothing") else "told" for word in shown]
+        section = re.split(r"^#### ", text.partition(f"#### {fault}\n")[2], maxsplit=1, flags=re.M)[0]
+        named = set(re.findall(r"^\| (\w+(?:\[\w+\])?) \|", section, re.M)) - {"Alert"}
+        assert named == set().union(*(cell.told | cell.hidden for (name, _), cell in cells.items() if name == fault))
 
 
 def test_an_evening_in_which_nothing_is_wrong() -> None:
