@@ -43,7 +43,7 @@ def test_board(uid: str, page: Watched) -> None:
 
 
 def test_alerts(page: Watched) -> None:
-    page.page.get_by_role("link", name="Alerts and targets").click()
+    page.page.get_by_role("link", name="Alerts").click()
     page.page.locator("#targets").wait_for()
     assert found(page, "alerts") == []
 

@@ -71,7 +71,8 @@ def seen() -> set[tuple[str, str]]:
 def test_boards(app: str, page: Watched, running: set[str], seen: set[tuple[str, str]]) -> None:
     """What stands open, for every app; what stands in closed rows, for the first app that feeds it."""
     SHOTS.mkdir(parents=True, exist_ok=True)
-    page.open(f"/d/vitals-overview?var-job={app}")
+    # Over days the steps are longer than the stack is old.
+    page.open(f"/d/vitals-overview?var-job={app}&from=now-1h&to=now")
     empty: list[str] = []
     for uid, model in data.MODELS.items():
         page.page.locator(f"#nav a[href^='/d/{uid}?']").click()
