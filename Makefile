@@ -113,8 +113,8 @@ detection: ready ## every fault of the demo in every app, in virtual time: what 
 silence: ready ## a healthy week of every demo app, in virtual time: nobody may be told anything (long)
 	@.venv/bin/python -m tests.detection.silence
 
-mutation: ready ## change every alert in every way and see whether its tests notice (minutes)
-	@.venv/bin/python tests/mutation/run.py
+mutation: ready ## change every rule in every way and see whether its tests notice (minutes); RULES=host for some
+	@.venv/bin/python tests/mutation/run.py $(RULES)
 
 bench: ready ## what takes how long, with medians
 	@.venv/bin/python tests/bench/bench.py

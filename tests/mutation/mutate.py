@@ -1,4 +1,4 @@
-"""Every way in which an alerting rule is changed to see whether a test notices."""
+"""Every way in which a rule is changed to see whether a test notices."""
 
 from __future__ import annotations
 
@@ -25,13 +25,24 @@ def mutants(rule: Rule) -> Iterator[tuple[str, Rule]]:
     if "keep_firing_for" in rule:
         yield "keep_firing_for removed", {k: v for k, v in rule.items() if k != "keep_firing_for"}
     changed = copy.deepcopy(rule)
-    changed["labels"]["severity"] = SEVERITY[rule["labels"]["severity"]]
+    changed["labels"]["severity"] = SEVERITY.get(rule["labels"]["severity"], "none")
     yield "severity changed", changed
     for key, text in rule["annotations"].items():
         for i, match in enumerate(LABEL.finditer(text)):
             changed = copy.deepcopy(rule)
             changed["annotations"][key] = text[:match.start()] + text[match.end():]
             yield f"annotation {key}: label {match[1]} removed ({i + 1})", changed
+
+
+def recorded(expr: str) -> Iterator[tuple[str, str]]:
+    """(what was changed, the changed expression) of a recording rule."""
+    yield from _expressions(expr)
+    for node in ql.walk(ql.parse(expr).root):
+        if isinstance(node, ql.Binary) and node.op == "*":
+            for side in (node.left, node.right):
+                if isinstance(side, ql.Number) and side.value:
+                    start, end = side.outer
+                    yield f"factor doubled (at {start})", f"{expr[:start]}(2 * {expr[start:end]}){expr[end:]}"
 
 
 def _twice(duration: str) -> str:

@@ -1,0 +1,213 @@
+"""Recording rules over made-up metrics, in promtool: what they record, beside what the oracle says."""
+
+from __future__ import annotations
+
+import random
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+from tests.rules import oracle as o
+
+from vitals import recording, settings, slo
+from vitals.signals import SIGNALS, series
+
+ROOT = settings.ROOT
+SEEDS = range(3)
+NOW_MINUTES = 26  # when it is looked at; the rates have been as they are for 6 minutes, and were others before
+TAGS = ("__name__", "job", "profile")
+ANOTHER = "another"  # profile, whose series have the same names
+_GOT = re.compile(r"^\s+expr: .*?, time: \S+?,\s*\n\s+exp: .*\n\s+got: (.*)$", re.M)
+_SAMPLE = re.compile(r"\{((?:[^{}\"]|\"(?:[^\"\\]|\\.)*\")*)\} ([^\s,]+)")
+_LABEL = re.compile(r'([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"')
+# Over more than the last minutes, or over what other files record: prometheus/tests tests these.
+BY_HAND = {recording.LAST_LINE, "job_team:llm_budget_lasts_seconds:current"}
+BROKEN = re.compile(r"rule: (\S+), time")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A rule file, what goes in, and what must come out of it."""
+
+    rules: str  # the file's stem
+    inputs: list[dict[str, str]]
+    minutes: int
+    expected: dict[str, o.Vector]
+    profile: str
+    given: frozenset[str] = frozenset()  # records that are put in, in place of their rules
+
+    @property
+    def leaves(self) -> set[str]:
+        """Recorded elsewhere, and read here."""
+        return {one["series"].partition("{")[0] for one in self.inputs} - self.expected.keys()
+
+
+class Broken(Exception):
+    """Rules that cannot be evaluated; ``names``: what they record under."""
+
+    def __init__(self, names: set[str]) -> None:
+        super().__init__(", ".join(sorted(names)))
+        self.names = names
+
+
+def record(promtool: Path, case: Case, rules: list[dict[str, Any]], folder: Path) -> dict[str, dict[o.Labels, float]]:
+    """What rules record, by name; labels without job and profile where these are as they should be."""
+    place = folder / "rules.yml"
+    kept = [rule for rule in rules if rule["record"] not in case.given]
+    place.write_text(yaml.dump({"groups": [{"name": "all", "rules": kept}]}, Dumper=yaml.CSafeDumper, width=10**9))
+    # Long windows are looked at once, at the end of three months.
+    every = 1 if case.minutes == NOW_MINUTES else case.minutes
+    test = {"rule_files": [place.name], "evaluation_interval": f"{every}m", "tests": [{
+        "interval": "1m" if case.minutes == NOW_MINUTES else f"{o.STEP_SECONDS}s", "input_series": case.inputs,
+        # promtool prints what it got where it expected something else
+        "promql_expr_test": [{"expr": '{__name__=~".+:.+"}', "eval_time": f"{case.minutes}m",
+                              "exp_samples": [{"labels": '{job=""}', "value": -1}]}]}]}
+    file = folder / "test.yml"
+    file.write_text(yaml.dump(test, Dumper=yaml.CSafeDumper, width=10**9))
+    done = subprocess.run([promtool, "test", "rules", file], capture_output=True, text=True)
+    text = done.stdout + done.stderr
+    if broken := BROKEN.findall(text):
+        raise Broken({*broken})
+    got = _GOT.search(text)
+    assert got, text[:2000]
+    found: dict[str, dict[o.Labels, float]] = {}
+    for body, value in _SAMPLE.findall(got[1]):
+        labels = dict(_LABEL.findall(body))
+        name = labels.pop("__name__")
+        if labels.get("profile") != ANOTHER and not (name in case.given or name in case.leaves):
+            right = labels.get("job") == o.JOB and labels.get("profile") == case.profile
+            found.setdefault(name, {})[frozenset((k, v) for k, v in labels.items() if not right or k not in TAGS)] = float(value)
+    return found
+
+
+def differs(expected: o.Vector, got: dict[o.Labels, float]) -> bool:
+    return expected.keys() != got.keys() or any(abs(got[key] - value) > 1e-6 * max(1.0, abs(value))
+                                                for key, value in expected.items())
+
+
+@cache
+def _loaded() -> tuple[settings.Settings, recording.Profiles]:
+    loaded = settings.load(ROOT / "vitals.yaml")
+    return loaded, settings.load_profiles(loaded)
+
+
+def cases(wanted: str = "") -> dict[str, Case]:
+    """By the rule file's name and a number; of the files with ``wanted`` in their name."""
+    loaded, profiles = _loaded()
+    made: list[tuple[str, Callable[[int], Case]]] = [
+        ("slo", partial(_budgets, "slo")), ("slo-budget", partial(_budgets, "slo-budget"))]
+    for name, (profile, _) in profiles.items():
+        made += [(f"profile-{name}", partial(_now, loaded, name, profile)), (f"windows-{name}", partial(_windows, name, profile))]
+        if profile.slos:
+            made.append((f"slo-{name}", partial(_objectives, loaded, profiles, name)))
+    return {f"{rules}-{seed}": make(seed) for rules, make in made if wanted in rules for seed in SEEDS}
+
+
+def _now(loaded: settings.Settings, name: str, profile: settings.Profile, seed: int) -> Case:
+    feeds = {key: recording.sources(profile)[key] for key in SIGNALS if key in recording.sources(profile)}
+    made = o.world(profile, feeds, seed)
+    models = {dict(key).get(label) for vector in made.samples.values() for key in vector for label in dict(key) if "model" in label}
+    prices = {(model, kind): 0.001 * (i + 1) for i, model in enumerate(sorted(m for m in models if m and m.endswith("-a")))
+              for kind in ("input", "output", "total")}
+    oracle = o.Oracle(profile, feeds, made, prices)
+    found = o.limits(loaded, profile, oracle.fed)
+    if "rag_timeout_seconds" in found and "rag_latency_seconds" in oracle.fed:
+        o.slow_retrievals(oracle, recording.limits(*_loaded()).by_profile[name]["rag_timeout_seconds"])
+    expected = dict(oracle.records)
+    none: o.Labels = frozenset()
+    expected[recording.APP_INFO] = {frozenset({("kind", profile.kind)}): 1.0}
+    if "availability" in oracle.fed:
+        expected["job:availability:current"] = {none: 0.5}
+    expected |= {series((), key, "threshold"): {none: value} for key, value in found.items()}
+    inputs = [*_raw(name, made), *_raw(ANOTHER, made, job="elsewhere"), *_elsewhere(expected)]
+    for who, job in ((name, o.JOB), (ANOTHER, "elsewhere")):
+        inputs += [_input("up", {"job": job, "profile": who, "instance": "one:80"}, "1x40"),
+                   _input("up", {"job": job, "profile": who, "instance": "two:80"}, "0x40")]
+    inputs += [_input(key, dict(labels) | {"job": job, "profile": who}, f"{value!r}x40")
+               for who, job in ((name, o.JOB), (ANOTHER, "elsewhere"))
+               for key, vector in made.given.items() for labels, value in vector.items()]
+    inputs += [_input(o.PRICE, {"model": model, "type": kind}, f"{value!r}x40") for (model, kind), value in prices.items()]
+    return Case(f"profile-{name}", inputs, NOW_MINUTES, expected, name, frozenset(made.given))
+
+
+def _windows(name: str, profile: settings.Profile, seed: int) -> Case:
+    rules = load(f"windows-{name}")
+    feeds = recording.sources(profile)
+    oracle = o.Oracle(profile, {key: feeds[key] for key in SIGNALS if key in feeds}, o.world(profile, feeds, 0), {})
+    made = {rule["record"] for rule in rules}
+    read = {found for rule in rules for found in re.findall(r"\b[a-z][a-z0-9_]*:\w+:\w+\b", rule["expr"])} - made
+    courses = o.lines(read, o.label_names, seed)
+    expected = o.windows(oracle, courses)
+    inputs = [_input(key, dict(labels) | {"job": job, "profile": who}, f"{line.start!r}{line.step:+}x{o.STEPS}")
+              for who, job in ((name, o.JOB), (ANOTHER, "elsewhere"))
+              for key, vector in courses.items() for labels, line in vector.items()]
+    inputs += _elsewhere(expected, o.STEPS)
+    return Case(f"windows-{name}", inputs, o.STEPS * o.STEP_SECONDS // 60, expected, name)
+
+
+def _objectives(loaded: settings.Settings, profiles: recording.Profiles, name: str, seed: int) -> Case:
+    mine = [one for one in slo.slos(loaded, profiles) if one.profile == name and one.job is None]
+    rng, none = random.Random(f"{name} {seed}"), frozenset[tuple[str, str]]()
+    given: dict[str, o.Vector] = {"job:availability:current": {none: 0.75},
+                                  recording.APP_INFO: {frozenset({("kind", "app")}): 1.0}}
+    for one in mine:
+        for name_of in filter(None, (one.sli.events, one.sli.bad, one.sli.good)):
+            if not seed or (name_of == one.sli.events or one.sli.events in given) and rng.random() < 0.65:
+                given.setdefault(name_of, {none: rng.randint(1, 80) / 8 + 10 * (name_of == one.sli.events)})
+        if one.within is not None:
+            given[f"job_le:{one.sli.within}_bucket:rate5m"] = {
+                frozenset({("le", text)}): rng.randint(1, 80) / 8
+                for text in {f"{one.within}", "0.0625", "+Inf"} if not (seed == 2 and text == f"{one.within}")}
+    inputs = [_input(key, dict(labels) | {"job": job, "profile": who}, f"{value!r}x40")
+              for who, job in ((name, o.JOB), (ANOTHER, "elsewhere"))
+              for key, vector in given.items() for labels, value in vector.items()]
+    return Case(f"slo-{name}", inputs, NOW_MINUTES, o.objectives(mine, given), name)
+
+
+def _budgets(stem: str, seed: int) -> Case:
+    events, bad, objective = slo.EVENTS, slo.BAD, slo.OBJECTIVE
+    found = o.lines([events], lambda _: ["slo"], 0) | {
+        bad: {key: o.Line(1 + i, (2 - 3 * (seed % 2)) / 65536 / (1 + i)) for i, key in enumerate(
+            sorted(o.lines([events], lambda _: ["slo"], 0)[events], key=sorted)) if i != 1 or not seed}}
+    promised = {frozenset({("slo", f"slo-{x}")}): 0.9 + i / 20 for i, x in enumerate("ab")}
+    profile = "support-agent"
+    inputs = [_input(key, dict(labels) | {"job": o.JOB, "profile": profile}, f"{line.start!r}{line.step:+}x{o.STEPS}")
+              for key, vector in found.items() for labels, line in vector.items()]
+    inputs += [_input(objective, dict(labels) | {"job": o.JOB, "profile": profile}, f"{value!r}x{o.STEPS}")
+               for labels, value in promised.items()]
+    expected = {name: vector for name, vector in o.budgets(found[events], found[bad], promised).items()
+                if name in {rule["record"] for rule in load(stem)}}
+    return Case(stem, inputs, o.STEPS * o.STEP_SECONDS // 60, expected, profile)
+
+
+def load(stem: str) -> list[dict[str, Any]]:
+    data = yaml.load((ROOT / "prometheus" / "rules" / f"{stem}.yml").read_text(), yaml.CSafeLoader)
+    return [rule for group in data["groups"] for rule in group["rules"]]
+
+
+def _elsewhere(expected: dict[str, o.Vector], steps: int = 40) -> Iterator[dict[str, str]]:
+    """What the rules of another profile record under the same names."""
+    for name, vector in expected.items():
+        for labels in vector:
+            yield _input(name, dict(labels) | {"job": "elsewhere", "profile": ANOTHER}, f"7x{steps}")
+
+
+def _raw(profile: str, made: o.World, job: str = o.JOB) -> Iterator[dict[str, str]]:
+    for name, vector in made.samples.items():
+        for labels, value in vector.items():
+            if name in made.gauges:
+                text = f"7x{NOW_MINUTES - 4} {value!r}x20"
+            else:  # another pace before; far from zero, or rates would be drawn towards it
+                pace, minute = 60 * value, NOW_MINUTES - 6
+                text = f"1000000+{3 * pace + 30!r}x{minute} {1000000 + minute * (3 * pace + 30) + pace!r}+{pace!r}x20"
+            yield _input(name, dict(labels) | {"job": job, "profile": profile}, text)
+
+
+def _input(name: str, labels: dict[str, str], values: str) -> dict[str, str]:
+    inside = ", ".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
+    return {"series": f"{name}{{{inside}}}", "values": values}
