@@ -4,7 +4,7 @@ SHELL := /bin/bash
 VITALS := .venv/bin/vitals
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help preflight up down status view logs reload rotate-secrets clean backup restore upgrade demo-fault doctor images-offline import release build check test test-units test-stack test-browser screenshots test-ha test-compose test-elk compat detection silence mutation bench lock ready
+.PHONY: help preflight up down status view logs reload rotate-secrets clean backup restore upgrade demo-fault doctor images-offline import release build check test test-units test-stack test-browser screenshots test-ha test-compose test-elk compat detection silence mutation bench bench-looking lock ready
 
 help: ## list the verbs
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "%-18s %s\n", $$1, $$2}'
@@ -118,6 +118,9 @@ mutation: ready ## change every rule in every way and see whether its tests noti
 
 bench: ready ## what takes how long, with medians
 	@.venv/bin/python tests/bench/bench.py
+
+bench-looking: ready ## what dashboards cost over raw and over recorded series (many minutes); SERIES="10000 50000 200000"
+	@.venv/bin/python tests/bench/looking.py $(SERIES)
 
 lock: ready ## pin the dependencies anew (needs uv)
 	@uv pip compile pyproject.toml --extra stack --extra dev --generate-hashes --python-version 3.11 -q --no-header \
