@@ -13,7 +13,7 @@ from .conftest import Stack, get, poll
 def test_every_target_is_up(stack: Stack) -> None:
     targets = get(stack.url("prometheus") + "/api/v1/targets")["data"]["activeTargets"]
     assert {t["health"] for t in targets} == {"up"}
-    assert len(targets) == 13 + 1 + 1 + 8 + 3  # the log reader, the prober, the health pages of the apps, the stack's own pages
+    assert len(targets) == 13 + 1 + 1 + 1 + 8 + 3  # the demo's fake of a GPU exporter, the log reader, the prober, the health pages of the apps, the stack's own pages
 
 
 def test_no_rule_fails(stack: Stack) -> None:
