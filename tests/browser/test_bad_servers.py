@@ -72,7 +72,8 @@ class Passing(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def between(stack: Stack) -> Iterator[Between]:
-    poll(lambda: stack.query(f'{SERIES}{{job="artisan-hub"}}'), 120, f"{SERIES} is recorded")
+    # A board over six hours has a point each minute, the last one up to a minute ago: by then there must be something.
+    poll(lambda: stack.query(f'{SERIES}{{job="artisan-hub"}} offset 90s'), 240, f"{SERIES} is recorded")
     found = Between(free_ports(1)[0], stack.ports["prometheus"])
     yield found
     found.end()
