@@ -45,6 +45,8 @@ def running(stack: Stack) -> set[str]:
     """The profiles that the stack has targets of, once all that they feed is recorded."""
     found = {result["metric"]["profile"] for result in stack.query("up == 1")}
     poll(lambda: not data.empty(stack, found), 300, "every query has data")
+    # A panel's last point is up to a step ago. Redis was away at first (see long_before), so it is the last to be there.
+    poll(lambda: stack.query("job_instance:redis_memory_bytes:current offset 90s"), 300, "Redis has been there for a while")
     return found
 
 

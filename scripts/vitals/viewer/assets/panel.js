@@ -94,7 +94,7 @@ export class Panel {
     purge(this.body);
     if (wantsData && !raw.length) {
       const text = problems.length ? "" : this.panel.fieldConfig?.defaults?.noValue ?? "No data";
-      fill(this.body, h("div", { class: "empty" }, h("p", {}, text)));
+      fill(this.body, h("div", { class: "empty", tabindex: "0" }, h("p", {}, text))); // a long text scrolls, by keys as well
       this.finish(problems.length ? "error" : "empty", text);
       return;
     }
