@@ -115,7 +115,7 @@ def _fetch(url: str, token_file: Path | None, timeout: float) -> tuple[bytes, st
     request = Request(url, headers={"Accept": ACCEPT, "User-Agent": "agent-vitals-doctor"})
     if token_file:
         # Not sent on to wherever a redirect may lead.
-        request.add_unredirected_header("Authorization", f"Bearer {_token(token_file)}")
+        request.add_unredirected_header("Authorization", f"Bearer {token(token_file)}")
     # No proxy: Prometheus uses none either.
     opener = build_opener(ProxyHandler({}), HTTPHandler(), HTTPSHandler())
     until = time.monotonic() + timeout
@@ -151,14 +151,15 @@ def _slow(url: str, timeout: float) -> str:
     return f"{url} did not answer within {timeout:g} s; Prometheus gives up then, too"
 
 
-def _token(path: Path) -> str:
+def token(path: Path) -> str:
+    """The token that a file holds as its one line. Raises VitalsError."""
     try:
-        token = path.expanduser().read_text().strip()
+        found = path.expanduser().read_text().strip()
     except (OSError, UnicodeDecodeError) as err:
         raise VitalsError(f"{path}: the token cannot be read: {getattr(err, 'strerror', None) or 'not text'}") from err
-    if not token or not token.isprintable() or not token.isascii() or " " in token:
+    if not found or not found.isprintable() or not found.isascii() or " " in found:
         raise VitalsError(f"{path}: holds no token (one line, no spaces)")
-    return token
+    return found
 
 
 def _refusal(url: str, code: int, token_file: Path | None) -> str:

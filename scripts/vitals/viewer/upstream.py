@@ -76,7 +76,9 @@ class Prometheus:
         self._prefix = parts.path
         self._headers = {"Accept": "application/json", "User-Agent": "agent-vitals-viewer"}
         if token_file:
-            self._headers["Authorization"] = f"Bearer {_token(token_file)}"
+            from vitals.page import token
+
+            self._headers["Authorization"] = f"Bearer {token(token_file)}"
         self._turn = threading.BoundedSemaphore(AT_ONCE)
 
     def ask(self, path: str, params: Iterable[tuple[str, str]] = (), post: bool = False) -> Answer:
@@ -152,13 +154,3 @@ class Prometheus:
 
 def _problem(status: HTTPStatus, kind: str, why: str) -> Answer:
     return Answer(int(status), json.dumps({"status": "error", "errorType": kind, "error": why}).encode())
-
-
-def _token(path: Path) -> str:
-    try:
-        token = path.expanduser().read_text().strip()
-    except (OSError, UnicodeDecodeError) as err:
-        raise VitalsError(f"{path}: the token cannot be read: {getattr(err, 'strerror', None) or 'not text'}") from err
-    if not token or not token.isprintable() or not token.isascii() or " " in token:
-        raise VitalsError(f"{path}: holds no token (one line, no spaces)")
-    return token

@@ -1,6 +1,7 @@
 // Plotly, fetched once and when it is needed; its colours from the page; and what plots over time share: the hair cross.
 import { isBaked } from "./store.js";
 import { h } from "./dom.js";
+import { hide } from "./tooltip.js";
 
 const MAPS_STYLE = "9f215cf04c5486422605d13261cb87401f4e7763b6296af81e98efbc0130da53";
 let library;
@@ -45,6 +46,22 @@ export async function draw(element, traces, wanted, config = {}) {
   const library = await plotly();
   if (!element.isConnected) return;
   await library.react(element, traces, wanted, { ...CONFIG, ...config });
+}
+
+/** Calls ``zoom(from, to)`` with the stretch of time that somebody drags over. */
+export function onZoom(plot, zoom) {
+  plot.on?.("plotly_relayout", (event) => {
+    const [from, to] = [event["xaxis.range[0]"], event["xaxis.range[1]"]];
+    if (from !== undefined && to - from >= 1) { hide(true); zoom(from, to); }
+  });
+}
+
+/** What the pointer is at: the time, how far down between the margins (0 to 1), and its pixels on the plot. */
+export function under(event, plot, range, width, height, margin) {
+  const frame = plot.getBoundingClientRect();
+  const [x, y] = [event.clientX - frame.left, event.clientY - frame.top];
+  return { x, y, at: range.from + ((x - margin.l) / (width - margin.l - margin.r)) * (range.to - range.from),
+    down: (y - margin.t) / (height - margin.t - margin.b) };
 }
 
 export function purge(element) {

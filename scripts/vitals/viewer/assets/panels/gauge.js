@@ -13,7 +13,7 @@ export async function render(body, context) {
   const dials = series.map((one) => ({ one, value: calc(calcName, one.values), box: h("div", { class: "dial-box" }) }));
   body.replaceChildren(h("div", { class: "dials", style: { "--columns": String(columns) } }, dials.map(({ one, value, box }) => {
     const { text, color } = display(one.config, value);
-    return linked(h("div", { class: "dial" }, box, h("span", { class: "value", style: { color: color ? readable(color, colors().panel, 3) : colors().strong } }, text),
+    return linked(h("div", { class: "dial" }, box, h("span", { class: "value", style: { color: color ? readable(color, colors().panel) : colors().strong } }, text),
       series.length > 1 ? h("span", { class: "name", title: one.name }, one.name) : null), one, context);
   })));
   for (const { one, value, box } of dials) {

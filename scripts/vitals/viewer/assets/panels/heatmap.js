@@ -3,7 +3,7 @@ import { h } from "../dom.js";
 import { buckets } from "../data.js";
 import { scale } from "../colors.js";
 import { format } from "../format.js";
-import { colors, draw, isDark, layout, moveCross, plain, textWidth } from "../plot.js";
+import { colors, draw, isDark, layout, moveCross, onZoom, plain, textWidth, under } from "../plot.js";
 import { local, timeTicks } from "../time.js";
 import { hide, show } from "../tooltip.js";
 
@@ -27,14 +27,10 @@ export async function render(body, context) {
     layout(width, height, margin, { dragmode: "zoom", xaxis: { ...frame, range: [range.from, range.to], tickvals: ticks.values, ticktext: ticks.texts },
       yaxis: { ...frame, range: [-0.5, names.length - 0.5], fixedrange: true, tickvals: shownRows, ticktext: shownRows.map((i) => plain(names[i])) } }));
   if (!plot.isConnected) return;
-  plot.on?.("plotly_relayout", (event) => {
-    const [from, to] = [event["xaxis.range[0]"], event["xaxis.range[1]"]];
-    if (from !== undefined && to - from >= 1) { hide(true); context.zoom(from, to); }
-  });
+  onZoom(plot, context.zoom);
   plot.addEventListener("mousemove", (event) => {
-    const frame = plot.getBoundingClientRect();
-    const at = range.from + ((event.clientX - frame.left - margin.l) / (width - margin.l - margin.r)) * (range.to - range.from);
-    const row = Math.floor((1 - (event.clientY - frame.top - margin.t) / (height - margin.t - margin.b)) * names.length);
+    const { at, down } = under(event, plot, range, width, height, margin);
+    const row = Math.floor((1 - down) * names.length);
     const column = times.reduce((best, time, i) => (Math.abs(time - at) < Math.abs(times[best] - at) ? i : best), 0);
     if (row < 0 || row >= names.length || at < range.from || at > range.to || cells[row][column] === null) return hide();
     moveCross(at);

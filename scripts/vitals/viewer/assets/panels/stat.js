@@ -4,7 +4,9 @@ import { calc } from "../data.js";
 import { alpha, readable, textOn } from "../colors.js";
 import { display } from "../fields.js";
 import { linked } from "./linked.js";
-import { colors, draw, layout, textWidth } from "../plot.js";
+import { FONT_SIZE, colors, draw, layout, textWidth } from "../plot.js";
+
+const LARGE = 24;  // pixels from which text may have less contrast (WCAG 1.4.3)
 
 export async function render(body, context) {
   const { panel, series, range } = context;
@@ -16,9 +18,10 @@ export async function render(body, context) {
   const sparks = [];
   const elements = cells.map(({ one, text, color }) => {
     const filled = colorMode.startsWith("background") && color;
-    const tint = filled ? textOn(color) : colorMode === "none" || !color ? colors().strong : readable(color, colors().panel, form === "list" ? 4.5 : 3);
+    const size = form === "list" ? FONT_SIZE : fit(text, width / columns - 30, height / Math.ceil(cells.length / columns) - (named ? 24 : 8));
+    const tint = filled ? textOn(color) : colorMode === "none" || !color ? colors().strong : readable(color, colors().panel, size < LARGE ? 4.5 : 3);
     const value = h("span", { class: "value", style: { color: tint } }, text);
-    if (form !== "list") value.style.setProperty("font-size", `${fit(text, width / columns - 30, height / Math.ceil(cells.length / columns) - (named ? 24 : 8))}px`);
+    if (form !== "list") value.style.setProperty("font-size", `${size}px`);
     const cell = linked(h("div", { class: "stat" }, named ? h("span", { class: "name", title: one.name, style: filled ? { color: tint } : {} }, one.name) : null,
       textMode === "name" ? null : value), one, context);
     if (filled) cell.style.setProperty("background", color);

@@ -3,7 +3,7 @@ import { h } from "../dom.js";
 import { spans } from "../data.js";
 import { textOn } from "../colors.js";
 import { display } from "../fields.js";
-import { colors, draw, layout, plain, textWidth } from "../plot.js";
+import { colors, draw, layout, onZoom, plain, textWidth, under } from "../plot.js";
 import { local, timeTicks } from "../time.js";
 import { hide, show } from "../tooltip.js";
 
@@ -27,14 +27,10 @@ export async function render(body, context) {
   layout(width, height, margin, { dragmode: "zoom", barmode: "overlay", xaxis: { color: colors().text, gridcolor: colors().grid, zeroline: false, range: [range.from, range.to], tickvals: ticks.values, ticktext: ticks.texts },
     yaxis: { color: colors().text, range: [rows.length - 0.5, -0.5], fixedrange: true, showgrid: false, zeroline: false, tickvals: rows.map((_, i) => i), ticktext: rows.map(({ one }) => short(one.name)) } }));
   if (!plot.isConnected) return;
-  plot.on?.("plotly_relayout", (event) => {
-    const [from, to] = [event["xaxis.range[0]"], event["xaxis.range[1]"]];
-    if (from !== undefined && to - from >= 1) { hide(true); context.zoom(from, to); }
-  });
+  onZoom(plot, context.zoom);
   plot.addEventListener("mousemove", (event) => {
-    const frame = plot.getBoundingClientRect();
-    const at = range.from + ((event.clientX - frame.left - margin.l) / (width - margin.l - margin.r)) * (range.to - range.from);
-    const row = Math.floor(((event.clientY - frame.top - margin.t) / (height - margin.t - margin.b)) * rows.length);
+    const { at, down } = under(event, plot, range, width, height, margin);
+    const row = Math.floor(down * rows.length);
     const span = all.find((one) => one.row === row && at >= one.from && at < one.to);
     if (!span) return hide();
     return show(event.clientX, event.clientY, [h("p", { class: "when" }, rows[row].one.name), h("p", {}, `${span.text}, ${local(span.from)} to ${local(span.to).slice(11)}`)]);

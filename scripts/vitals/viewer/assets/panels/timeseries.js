@@ -6,7 +6,7 @@ import { alpha, hex } from "../colors.js";
 import { axis, tickTexts } from "../format.js";
 import { legend } from "../legend.js";
 import { address, title } from "../links.js";
-import { colors, draw, joinCross, layout, moveCross, plain, textWidth } from "../plot.js";
+import { colors, draw, joinCross, layout, moveCross, onZoom, plain, textWidth, under } from "../plot.js";
 import { local, timeTicks } from "../time.js";
 import { hide, isPinned, show } from "../tooltip.js";
 
@@ -43,10 +43,7 @@ export async function render(body, context) {
     shapes: [...marks(context.annotations), ...limits(series)],
   }));
   if (!plot.isConnected) return;
-  plot.on?.("plotly_relayout", (event) => {
-    const [from, to] = [event["xaxis.range[0]"], event["xaxis.range[1]"]];
-    if (from !== undefined && to - from >= 1) { hide(true); context.zoom(from, to); }
-  });
+  onZoom(plot, context.zoom);
   point(plot, cross, { ...context, shown, margin, width, height, axes, units });
 }
 
@@ -134,9 +131,7 @@ function point(plot, cross, { panel, shown, range, margin, width, height, axes, 
   });
   const { mode = "single", sort = "none" } = panel.options?.tooltip ?? {};
   const look = (event) => {
-    const frame = plot.getBoundingClientRect();
-    const [x, y] = [event.clientX - frame.left, event.clientY - frame.top];
-    const at = range.from + ((x - margin.l) / inner) * (range.to - range.from);
+    const { at, x, y } = under(event, plot, range, width, height, margin);
     if (at < range.from || at > range.to || y > height - margin.b + 4) return null;
     const near = shown.map((one) => ({ one, value: valueAt(one, at) })).filter(({ value }) => value !== undefined);
     const [first] = axes;
