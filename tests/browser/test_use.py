@@ -34,25 +34,31 @@ def params(page: Watched) -> dict[str, list[str]]:
     return parse_qs(urlsplit(page.page.url).query)
 
 
-def row(uid: str) -> tuple[str, set[str]]:
-    """A collapsed row of a board: its title, and the queries that only it has."""
+def row(uid: str, job: str) -> tuple[str, set[str], set[str]]:
+    """A collapsed row of a board: its title, its queries, and those that only it has."""
     model = data.MODELS[uid]
     closed = [panel for panel in model["panels"] if panel["type"] == "row" and panel["collapsed"]]
     inside = {t["expr"] for panel in closed[0]["panels"] for t in panel["targets"]}
     outside = {expr for title, expr in grafana.queries(model) if title not in {p["title"] for p in closed[0]["panels"]}}
-    return closed[0]["title"], inside - outside
+    return closed[0]["title"], *({re.sub(r"\$\w+", job, expr) for expr in some} for some in (inside, inside - outside))
 
 
 def test_a_closed_row_asks_nothing_until_it_is_opened(page: Watched) -> None:
-    title, queries = row("vitals-overview")
-    wanted = {re.sub(r"\$\w+", "artisan-hub", expr) for expr in queries}
-    page.open(f"{OVERVIEW}?var-job=artisan-hub")
-    assert page.queries()
-    assert not wanted & set(page.queries())
+    title, inside, only = row("vitals-overview", "artisan-hub")
+    page.open(f"{OVERVIEW}?var-job=artisan-hub&refresh=")
+    before = page.queries()
+    assert before and not only & set(before)
     page.page.get_by_role("button", name=re.compile(rf"^{title}")).click()
     page.page.wait_for_url("**rows=*")
     page.settle()
-    assert wanted <= set(page.queries())
+    assert only <= set(page.queries()[len(before):]) <= inside, "what was open already asks nothing again"
+
+
+def test_a_narrow_legend_names_no_limits(page: Watched) -> None:
+    page.open(f"{OVERVIEW}?var-job=artisan-hub")
+    panel = page.page.locator("[data-panel-title='Errors']")
+    assert "artisan-hub limit" in (panel.locator(".js-plotly-plot").get_attribute("aria-label") or ""), "it is drawn"
+    assert panel.locator(".legend button").all_inner_texts() == ["artisan-hub"]
 
 
 def test_panels_out_of_sight_ask_nothing_until_they_are_seen(viewer: str, watched: Callable[..., Any]) -> None:
@@ -129,7 +135,7 @@ def test_a_link_of_a_panel_leads_to_the_app(page: Watched) -> None:
 
 def test_an_address_can_be_sent(page: Watched, viewer: str, watched: Callable[..., Any]) -> None:
     """Whoever opens it sees the same: board, apps, time, rows, one panel alone."""
-    title, _ = row("vitals-overview")
+    title, *_ = row("vitals-overview", "artisan-hub")
     page.open(f"{OVERVIEW}?var-job=vllm&var-job=litellm&from=now-2h&to=now")
     page.page.get_by_role("button", name=re.compile(rf"^{title}")).click()
     page.page.wait_for_url("**rows=*")

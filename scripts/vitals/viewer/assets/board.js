@@ -11,6 +11,7 @@ import { resolve, scopeOf } from "./variables.js";
 const ROW_HEIGHT = 38;
 const GAP = 8;
 const AHEAD = "300px";
+const VIEWS = ["rows", "refresh"];  // what of the address changes no answer
 
 export class Board {
   constructor(root, model, onVariables) {
@@ -46,6 +47,13 @@ export class Board {
     const key = params.toString();
     if (!force && key === this.key) return;
     this.key = key;
+    const question = [...params].filter(([name]) => !VIEWS.includes(name)).join("&");
+    const same = question === this.question && this.now;
+    this.question = question;
+    if (same && !force) {  // only more or fewer panels: those that are there need not ask again
+      this.arrange();
+      return;
+    }
     this.controller?.abort();
     const controller = new AbortController();
     this.controller = controller;

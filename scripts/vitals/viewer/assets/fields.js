@@ -90,4 +90,7 @@ export function styled(panel, list, dark) {
   });
 }
 
+/** Whether a field is kept out of the "legend", the "tooltip" or the whole "viz". */
+export const hides = ({ config }, from) => Boolean(config.custom.hideFrom?.[from]);
+
 const isFixed = ({ color }) => ["fixed", "shades", "thresholds"].includes(color?.mode);

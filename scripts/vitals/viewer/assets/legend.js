@@ -1,19 +1,20 @@
 // What the lines are, below or beside them. A click shows one alone; with Ctrl or ⌘, takes one away.
 import { h } from "./dom.js";
 import { CALCS, calc } from "./data.js";
-import { display } from "./fields.js";
+import { display, hides } from "./fields.js";
 
 const heading = (name) => (CALCS[name] ?? [name])[0];
 
 /** An element for these series ({name, color, config, values}). ``hidden`` is a set of names; ``changed`` is called. */
-export function legend(list, options = {}, hidden = new Set(), changed = () => {}) {
+export function legend(all, options = {}, hidden = new Set(), changed = () => {}) {
+  const list = all.filter((one) => !hides(one, "legend"));
   const calcs = options.calcs ?? options.values ?? [];
   const choose = (name, event) => {
-    const all = list.map((one) => one.name);
-    const alone = all.every((other) => hidden.has(other) !== (other === name));
+    const names = list.map((one) => one.name);
+    const alone = names.every((other) => hidden.has(other) !== (other === name));
     if (event.ctrlKey || event.metaKey || event.shiftKey) hidden.has(name) ? hidden.delete(name) : hidden.add(name);
     else if (alone) hidden.clear();
-    else for (const other of all) other === name ? hidden.delete(other) : hidden.add(other);
+    else for (const other of names) other === name ? hidden.delete(other) : hidden.add(other);
     changed();
   };
   const entry = (one) => h("button", { type: "button", class: "series", "aria-pressed": String(!hidden.has(one.name)),

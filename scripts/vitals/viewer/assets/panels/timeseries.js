@@ -1,7 +1,7 @@
 // Lines, areas, bars and points over time.
 import { h } from "../dom.js";
 import { line } from "../data.js";
-import { display } from "../fields.js";
+import { display, hides } from "../fields.js";
 import { alpha, hex } from "../colors.js";
 import { axis, tickTexts } from "../format.js";
 import { legend } from "../legend.js";
@@ -25,7 +25,7 @@ export async function render(body, context) {
   const side = options.legend?.placement === "right" && body.clientWidth > 480;
   body.replaceChildren(h("div", { class: side ? "with-legend side" : "with-legend" }, h("div", { class: "plot-box" }, plot, cross), key ?? ""));
   if (key && !side) wholeLines(key, body.clientHeight);
-  const shown = series.filter((one) => !hidden.has(one.name));
+  const shown = series.filter((one) => !hidden.has(one.name) && !hides(one, "viz"));
   const { clientWidth: width, clientHeight: height } = plot.parentElement;
   const units = [...new Set(series.map(unitOf))].slice(0, 2);
   const axes = units.map((unit) => vertical(shown.filter((one) => (unitOf(one) === unit) || (unit === units[0] && !units.includes(unitOf(one)))), unit, height));
@@ -133,7 +133,7 @@ function point(plot, cross, { panel, shown, range, margin, width, height, axes, 
   const look = (event) => {
     const { at, x, y } = under(event, plot, range, width, height, margin);
     if (at < range.from || at > range.to || y > height - margin.b + 4) return null;
-    const near = shown.map((one) => ({ one, value: valueAt(one, at) })).filter(({ value }) => value !== undefined);
+    const near = shown.filter((one) => !hides(one, "tooltip")).map((one) => ({ one, value: valueAt(one, at) })).filter(({ value }) => value !== undefined);
     const [first] = axes;
     const pixel = ({ one, value }) => {
       const { low, high } = axes[Math.max(0, units.indexOf(unitOf(one)))] ?? first;
