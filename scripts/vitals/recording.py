@@ -24,6 +24,7 @@ from vitals.signals import (
     SIGNALS,
     THRESHOLDS,
     TRAFFIC,
+    TRAFFIC_WINDOWS,
     WINDOWS,
     By,
     Part,
@@ -272,18 +273,18 @@ class _Builder:
             if by != signal.labels:
                 self.record(series(by, signal.name, operation), q.agg(signal.agg, ("job", *by), detail))
         for by in self.levels(signal.name, signal.windows):
-            (self._averages if operation == "current" else self._window)(by, signal.name)
+            (self._averages if operation == "current" else self._window)(by, signal.name, signal.windows[by])
 
-    def _averages(self, by: By, name: str) -> None:
-        """A gauge's averages over the long windows."""
-        for window in WINDOWS:
+    def _averages(self, by: By, name: str, windows: Iterable[str]) -> None:
+        """A gauge's averages over long windows."""
+        for window in windows:
             self.windows.append(Rule(series(by, name, f"avg{window}"),
                                      f"avg_over_time({self.read(series(by, name, 'current'))}[{window}])", self.tags))
 
-    def _window(self, by: By, name: str) -> None:
-        """Increases over the long windows, summed from the headline rate (one sample each interval)."""
+    def _window(self, by: By, name: str, windows: Iterable[str]) -> None:
+        """Increases over long windows, summed from the headline rate (one sample each interval)."""
         source = self.read(series(by, name, "rate5m"))
-        for window in WINDOWS:
+        for window in windows:
             record = series(by, name, f"increase{window}")
             if all(rule.record != record for rule in self.windows):
                 expr = f"sum_over_time({source}[{window}]) * {INTERVAL_SECONDS}"
@@ -291,16 +292,22 @@ class _Builder:
 
     def _histogram(self, signal: Signal, feed: Feed, detail: By) -> None:
         buckets = self._detail(signal, feed, detail, f"{signal.name}_bucket", "rate5m", "_bucket", ("le",))
-        total = self._detail(signal, feed, detail, f"{signal.name}_sum", "rate5m", "_sum")
+        total = ""
+        if any("mean5m" in operations for operations in signal.by.values()):
+            total = self._detail(signal, feed, detail, f"{signal.name}_sum", "rate5m", "_sum")
         for by in self.levels(signal.name, signal.by):
+            operations = signal.by[by]
             level = series((*by, "le"), f"{signal.name}_bucket", "rate5m")
             here = self.record(level, q.sum_by(("job", *by, "le"), buckets))
-            count = self.record(series(by, signal.name, "rate5m"),
-                                q.sum_by(("job", *by), self.read(level, 'le="+Inf"')))
+            if "rate5m" in operations:
+                self.record(series(by, signal.name, "rate5m"), q.sum_by(("job", *by), self.read(level, 'le="+Inf"')))
             for name, value in QUANTILES.items():
-                self.record(series(by, signal.name, name), q.quantile(value, here))
-            self.record(series(by, signal.name, "mean5m"),
-                        f"{q.sum_by(('job', *by), total)} / {q.on('job', *by)} ({count} > 0)")
+                if name in operations:
+                    self.record(series(by, signal.name, name), q.quantile(value, here))
+            if "mean5m" in operations:
+                count = self.read(series(by, signal.name, "rate5m"))
+                self.record(series(by, signal.name, "mean5m"),
+                            f"{q.sum_by(('job', *by), total)} / {q.on('job', *by)} ({count} > 0)")
 
     def _means(self, signal: Signal) -> None:
         for by in self.levels(signal.name, signal.by):
@@ -309,11 +316,12 @@ class _Builder:
                 metric = f"{signal.name}_{part}"
                 source = self.read(series(signal.labels, metric, "rate5m"))
                 parts.append(self.record(series(by, metric, "rate5m"), q.sum_by(("job", *by), source)))
-            self.record(series(by, signal.name, "mean5m"), f"{parts[0]} / ({parts[1]} > 0)")
+            if "mean5m" in signal.by[by]:
+                self.record(series(by, signal.name, "mean5m"), f"{parts[0]} / ({parts[1]} > 0)")
         for by in self.levels(signal.name, signal.windows):
             for part in ("sum", "count"):
-                self._window(by, f"{signal.name}_{part}")
-            for window in WINDOWS:
+                self._window(by, f"{signal.name}_{part}", signal.windows[by])
+            for window in signal.windows[by]:
                 done, seen = (self.read(series(by, f"{signal.name}_{part}", f"increase{window}"))
                               for part in ("sum", "count"))
                 self.windows.append(Rule(series(by, signal.name, f"mean{window}"), f"{done} / ({seen} > 0)",
@@ -339,7 +347,7 @@ class _Builder:
     def availability(self) -> None:
         if "availability" in self.fed:
             self.record(series(JOB, "availability", "current"), q.agg("avg", ("job",), f"up{{{self.here}}}"))
-            self._averages(JOB, "availability")
+            self._averages(JOB, "availability", SIGNALS["availability"].windows[JOB])
 
     def cost(self) -> None:
         """Tokens × price where the app counts tokens and not dollars; tokens without a price are counted."""
@@ -356,14 +364,14 @@ class _Builder:
         zero = self.read(series(JOB, "llm_tokens", "rate5m"))
         self.record(series(JOB, "llm_unpriced_tokens", "rate5m"),
                     f"{q.sum_by(('job',), unpriced)} or {q.on('job')} 0 * {zero}")
-        for by in SIGNALS["llm_unpriced_tokens"].windows:
-            self._window(by, "llm_unpriced_tokens")
+        for by, windows in SIGNALS["llm_unpriced_tokens"].windows.items():
+            self._window(by, "llm_unpriced_tokens", windows)
 
     def traffic(self) -> None:
         """One series for every app, whatever it counts: is it being used?"""
         if used := next((name for name in TRAFFIC if name in self.fed), None):
             self.record(series(JOB, "traffic", "rate5m"), self.read(series(JOB, used, "rate5m")))
-            self._window(JOB, "traffic")
+            self._window(JOB, "traffic", TRAFFIC_WINDOWS)
 
     def ratio(self, ratio: Ratio) -> None:
         if not {ratio.num.signal, *ratio.den} <= self.fed:
@@ -371,10 +379,12 @@ class _Builder:
         for by in self.levels(ratio.den[0], ratio.by):
             self._part(ratio.num, by)
             self.record(series(by, ratio.name, "rate5m"), self._divided(ratio, by, "rate5m"))
+        for by in self.levels(ratio.den[0], ratio.num.windows):
+            self._window(by, ratio.num.name, ratio.num.windows[by])
         for by in self.levels(ratio.den[0], ratio.windows):
             for name in (ratio.num.name or ratio.num.signal, *ratio.den):
-                self._window(by, name)
-            for window in WINDOWS:
+                self._window(by, name, ratio.windows[by])
+            for window in ratio.windows[by]:
                 self.windows.append(Rule(series(by, ratio.name, window),
                                          self._divided(ratio, by, f"increase{window}"), self.tags))
 
@@ -409,7 +419,7 @@ class _Builder:
         if "rag_timeout_seconds" not in limits or "rag_latency_seconds" not in self.fed:
             return
         le = le_pattern(limits["rag_timeout_seconds"])
-        for by in self.levels("rag_latency_seconds", SIGNALS["rag_latency_seconds"].by):
+        for by in self.levels("rag_latency_seconds", [("stage",)]):
             fast = q.sum_by(("job", *by), self.read(series((*by, "le"), "rag_latency_seconds_bucket", "rate5m"),
                                                     f'le=~"{le}"'))
             done = self.read(series(by, "rag_latency_seconds", "rate5m"))

@@ -8,21 +8,31 @@ it limits. docs/signals.md is made from these tables.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
 Kind = Literal["counter", "gauge", "histogram", "summary"]
 By = tuple[str, ...]
 JOB: By = ()  # per job, nothing kept beside it
+Levels = dict[By, tuple[str, ...]]  # the labels kept → which operations or windows of it are recorded
+
+
+RATE = "5m"
+INTERVAL_SECONDS = 30
+WINDOWS: dict[str, int] = {"1h": 3600, "24h": 86400, "7d": 7 * 86400, "30d": 30 * 86400}
+QUANTILES: dict[str, str] = {"p50": "0.5", "p95": "0.95", "p99": "0.99"}
+OPERATIONS = ("rate5m", *QUANTILES, "mean5m")  # what may be recorded of a histogram or summary
 
 
 @dataclass(frozen=True)
 class Signal:
     """One thing worth watching.
 
-    ``labels`` are kept in detail; ``by`` are the subsets recorded ready-made (headline); ``windows`` are the
-    subsets of which 1h, 24h, 7d and 30d are recorded too. ``agg`` is how a gauge's series are combined.
+    ``labels`` are kept in detail; ``by`` are the subsets recorded ready-made (headline), of a histogram with what
+    is recorded beside its buckets, of a summary beside its sum and count; ``windows`` are the subsets of which long windows are recorded too, and which.
+    Nothing is recorded that nobody reads (tests/dashboards/test_signals.py): every rule costs at each evaluation,
+    a window of 30 days the most. ``agg`` is how a gauge's series are combined.
     """
 
     name: str
@@ -30,19 +40,21 @@ class Signal:
     unit: str
     text: str
     labels: By = ()
-    by: tuple[By, ...] = (JOB,)
-    windows: tuple[By, ...] = ()
+    by: Levels = field(default_factory=lambda: {JOB: ()})
+    windows: Levels = field(default_factory=dict)
     agg: Literal["sum", "max", "min", "avg"] = "sum"
     derived: bool = False  # made by the recording rules, not fed by profiles
 
 
 @dataclass(frozen=True)
 class Part:
-    """A signal's rate, or the part of it that has certain label values; ``name`` is what that part is called."""
+    """A signal's rate, or the part of it that has certain label values; ``name`` is what that part is called,
+    ``windows`` its long windows, beside those of the ratio."""
 
     signal: str
     match: str = ""
     name: str = ""
+    windows: Levels = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -53,8 +65,8 @@ class Ratio:
     text: str
     num: Part
     den: tuple[str, ...]
-    by: tuple[By, ...] = (JOB,)
-    windows: tuple[By, ...] = ()
+    by: Levels = field(default_factory=lambda: {JOB: ()})
+    windows: Levels = field(default_factory=dict)
     complement: bool = False
     unit: str = "ratio"
 
@@ -73,138 +85,141 @@ class Threshold:
     bound_of: str | None = None  # must be one of this histogram's bounds
 
 
-def _s(name: str, kind: Kind, unit: str, text: str, labels: str = "", by: str = "", windows: str | None = None,
+def _s(name: str, kind: Kind, unit: str, text: str, labels: str = "", by: str = "", windows: str = "",
        agg: Literal["sum", "max", "min", "avg"] = "sum", derived: bool = False) -> Signal:
-    return Signal(name, kind, unit, text, _by(labels), _bys(by), () if windows is None else _bys(windows), agg,
-                  derived)
+    return Signal(name, kind, unit, text, _by(labels), {JOB: ()} | _levels(by), _levels(windows), agg, derived)
 
 
-def _only(name: str, kind: Kind, unit: str, text: str, labels: str = "instance", by: str = "",
+def _only(name: str, kind: Kind, unit: str, text: str, labels: str = "instance", by: str = "", windows: str = "",
           agg: Literal["sum", "max", "min", "avg"] = "sum") -> Signal:
     """Told by its labels alone (of a machine, by instance): nobody reads its sum over the job."""
-    return Signal(name, kind, unit, text, _by(labels), _bys(by)[1:], (), agg)
+    return Signal(name, kind, unit, text, _by(labels), _levels(by), _levels(windows), agg)
 
 
 def _by(words: str) -> By:
     return tuple(words.split())
 
 
-def _bys(words: str) -> tuple[By, ...]:
-    """``"agent, agent outcome"`` → per job, per agent, per agent and outcome."""
-    return (JOB, *(_by(part) for part in words.split(",") if part.strip()))
+def _levels(words: str) -> Levels:
+    """``"job p95, agent outcome"`` → p95 per job, and per agent and outcome; ``"agent 1h 24h"`` → these windows per agent."""
+    found: Levels = {}
+    for part in filter(None, words.split(",")):
+        labels = tuple(word for word in part.split() if word != "job" and word not in (*OPERATIONS, *WINDOWS))
+        found[labels] = tuple(word for word in part.split() if word in (*OPERATIONS, *WINDOWS))
+    return found
 
 
 # fmt: off
 _SIGNALS = (
     # every target
-    _s("availability", "gauge", "ratio", "share of the job's targets that answer their scrape", windows="", agg="avg", derived=True),
+    _s("availability", "gauge", "ratio", "share of the job's targets that answer their scrape", windows="job 24h 30d", agg="avg", derived=True),
     # probes, made for nothing else; instance is the address
-    _s("probe_success", "gauge", "ratio", "share of probes that get the answer they want", "instance", "instance", windows="instance", agg="avg"),
-    _s("probe_duration_seconds", "gauge", "seconds", "time that a probe takes", "instance", "instance", agg="max"),
-    _s("probe_phase_seconds", "gauge", "seconds", "time that an HTTP probe takes by phase (resolve, connect, tls, processing, transfer)", "instance phase", "instance phase", agg="max"),
-    _s("probe_http_code", "gauge", "code", "status code of an HTTP probe's last answer; 0: none came", "instance", "instance", agg="max"),
-    _s("probe_certificate_expires_seconds", "gauge", "timestamp", "when the first of a server's certificates expires (Unix time)", "instance", "instance", agg="min"),
+    _s("probe_success", "gauge", "ratio", "share of probes that get the answer they want", "instance", "instance", windows="job 24h 30d, instance 24h 30d", agg="avg"),
+    _only("probe_duration_seconds", "gauge", "seconds", "time that a probe takes", "instance", "instance", agg="max"),
+    _only("probe_phase_seconds", "gauge", "seconds", "time that an HTTP probe takes by phase (resolve, connect, tls, processing, transfer)", "instance phase", "instance phase", agg="max"),
+    _only("probe_http_code", "gauge", "code", "status code of an HTTP probe's last answer; 0: none came", "instance", "instance", agg="max"),
+    _only("probe_certificate_expires_seconds", "gauge", "timestamp", "when the first of a server's certificates expires (Unix time)", "instance", "instance", agg="min"),
     # HTTP
-    _s("http_requests", "counter", "requests", "HTTP requests served", "endpoint code", "code, endpoint", windows=""),
-    _s("http_latency_seconds", "histogram", "seconds", "time to serve an HTTP request", "endpoint", "endpoint"),
+    _s("http_requests", "counter", "requests", "HTTP requests served", "endpoint code", "code, endpoint"),
+    _s("http_latency_seconds", "histogram", "seconds", "time to serve an HTTP request", "endpoint", "job rate5m p50 p95 p99 mean5m, endpoint rate5m p50 p95 mean5m"),
     _s("http_in_flight", "gauge", "requests", "HTTP requests being served now"),
-    _s("http_request_size_bytes", "histogram", "bytes", "size of HTTP request bodies", "endpoint"),
-    _s("http_response_size_bytes", "histogram", "bytes", "size of HTTP response bodies", "endpoint"),
+    _s("http_request_size_bytes", "histogram", "bytes", "size of HTTP request bodies", "endpoint", "job p50 p95, endpoint rate5m mean5m"),
+    _s("http_response_size_bytes", "histogram", "bytes", "size of HTTP response bodies", "endpoint", "job p50 p95"),
     # agents and workflows
-    _s("agent_runs", "counter", "runs", "finished agent runs by outcome", "agent outcome", "agent, outcome", windows="agent"),
+    _s("agent_runs", "counter", "runs", "finished agent runs by outcome", "agent outcome", "agent, outcome", windows="job 1h 24h 30d, agent 24h"),
     _s("agent_starts", "counter", "runs", "agent runs begun", "agent", "agent"),
-    _s("agent_latency_seconds", "histogram", "seconds", "duration of one agent run", "agent", "agent"),
-    _s("agent_errors", "counter", "errors", "errors raised inside agents", "agent error_type", "error_type"),
+    _s("agent_latency_seconds", "histogram", "seconds", "duration of one agent run", "agent", "job rate5m p50 p95 p99, agent rate5m p50 p95"),
+    _only("agent_errors", "counter", "errors", "errors raised inside agents", "agent error_type", "error_type"),
     _s("agents_active", "gauge", "agents", "agents running now"),
-    _s("agent_model_calls", "summary", "calls", "model calls per agent run", "agent", "agent"),
-    _s("agent_tool_calls", "summary", "calls", "tool calls per agent run", "agent", "agent"),
-    _s("workflow_runs", "counter", "runs", "finished workflows by outcome", "workflow outcome", "workflow, outcome", windows="workflow"),
-    _s("workflow_latency_seconds", "histogram", "seconds", "duration of one workflow", "workflow", "workflow"),
-    _s("crew_tasks", "counter", "tasks", "tasks done per crew role", "role", "role"),
-    _s("crew_task_latency_seconds", "histogram", "seconds", "duration of one crew task", "role", "role"),
+    _s("agent_model_calls", "summary", "calls", "model calls per agent run", "agent", "job mean5m, agent mean5m"),
+    _s("agent_tool_calls", "summary", "calls", "tool calls per agent run", "agent", "job mean5m, agent mean5m"),
+    _s("workflow_runs", "counter", "runs", "finished workflows by outcome", "workflow outcome", "workflow, outcome"),
+    _s("workflow_latency_seconds", "histogram", "seconds", "duration of one workflow", "workflow", "job p50 p95 p99"),
+    _only("crew_tasks", "counter", "tasks", "tasks done per crew role", "role", "role"),
+    _only("crew_task_latency_seconds", "histogram", "seconds", "duration of one crew task", "role", "role p95"),
     # models
-    _s("llm_requests", "counter", "requests", "calls to a language model by outcome", "provider model outcome", "model, provider, outcome", windows="model"),
-    _only("llm_errors", "counter", "errors", "failed model calls by kind of error", "provider model error_type", "error_type"),
+    _s("llm_requests", "counter", "requests", "calls to a language model by outcome", "provider model outcome", "model, provider, outcome", windows="job 24h, model 24h"),
+    _only("llm_errors", "counter", "errors", "failed model calls by kind of error", "provider model error_type"),
     _only("llm_finishes", "counter", "calls", "model calls by why the model stopped (stop, length, abort, …)", "model reason", "reason"),
-    _s("llm_latency_seconds", "histogram", "seconds", "duration of a model call", "provider model", "model, provider"),
-    _s("llm_first_token_seconds", "histogram", "seconds", "time until a model's first token", "provider model", "model"),
-    _s("llm_token_seconds", "histogram", "seconds", "time for each further token", "provider model", "model"),
-    _s("llm_tokens", "counter", "tokens", "tokens used by type (input, output, total)", "provider model type tenant agent", "model, type, model type, tenant", windows="model, type"),
-    _only("llm_call_tokens", "histogram", "tokens", "tokens of one model call by type (input, output)", "type", "type"),
-    _s("llm_cached_tokens", "counter", "tokens", "input tokens that a provider's or engine's cache answered", "model", windows=""),
-    _s("llm_reasoning_tokens", "counter", "tokens", "output tokens spent on reasoning", "model", windows=""),
-    _s("llm_cost_usd", "counter", "usd", "money spent on models: the app's own figure, else tokens × price", "provider model tenant agent", "model, provider, tenant, agent", windows="model, tenant, agent"),
-    _s("llm_unpriced_tokens", "counter", "tokens", "tokens of models that have no price, so that no cost is counted for them", "model", "model", windows="", derived=True),
-    _s("llm_queue_seconds", "histogram", "seconds", "time a request waits before a model works on it", "model"),
-    _s("llm_waiting", "gauge", "requests", "requests waiting for a model", "model"),
+    _s("llm_latency_seconds", "histogram", "seconds", "duration of a model call", "provider model", "job rate5m p50 p95 p99, model p50 p95, provider p95"),
+    _s("llm_first_token_seconds", "histogram", "seconds", "time until a model's first token", "provider model", "job rate5m p95, model p95"),
+    _only("llm_token_seconds", "histogram", "seconds", "time for each further token", "provider model", "model p50"),
+    _s("llm_tokens", "counter", "tokens", "tokens used by type (input, output, total)", "provider model type tenant agent", "model, type, model type, tenant", windows="job 24h, model 1h 24h, type 1h"),
+    _only("llm_call_tokens", "histogram", "tokens", "tokens of one model call by type (input, output)", "type", "type p50 p95"),
+    _s("llm_cached_tokens", "counter", "tokens", "input tokens that a provider's or engine's cache answered", "model"),
+    _s("llm_reasoning_tokens", "counter", "tokens", "output tokens spent on reasoning", "model"),
+    _s("llm_cost_usd", "counter", "usd", "money spent on models: the app's own figure, else tokens × price", "provider model tenant agent", "model, provider, tenant, agent", windows="job 1h 24h 7d 30d, model 1h 24h 7d 30d, tenant 1h 24h 7d 30d, agent 1h 24h 7d 30d"),
+    _s("llm_unpriced_tokens", "counter", "tokens", "tokens of models that have no price, so that no cost is counted for them", "model", "model", windows="job 24h", derived=True),
+    _s("llm_queue_seconds", "histogram", "seconds", "time a request waits before a model works on it", "model", "job p50 p95"),
+    _only("llm_waiting", "gauge", "requests", "requests waiting for a model", "model"),
     _s("llm_running", "gauge", "requests", "requests a model works on now", "model"),
-    _s("llm_kv_cache_ratio", "gauge", "ratio", "share of the key-value cache in use", "model instance", "model", agg="max"),
-    _s("llm_preemptions", "counter", "requests", "requests pushed back because the key-value cache was full", "model"),
-    _s("gateway_overhead_seconds", "histogram", "seconds", "time that a gateway itself adds to a request"),
-    _s("llm_deployment_state", "gauge", "state", "0 healthy, 1 partly failing, 2 outage", "model provider deployment", "model provider deployment", agg="max"),
-    _s("llm_fallbacks", "counter", "requests", "calls that went to another model instead, by outcome", "model fallback outcome", "model, outcome", windows=""),
-    _s("llm_cooldowns", "counter", "events", "deployments taken out for a while", "model"),
-    _s("llm_remaining_requests", "gauge", "requests", "requests a provider still allows in this window", "model provider", "model provider", agg="min"),
-    _s("llm_remaining_tokens", "gauge", "tokens", "tokens a provider still allows in this window", "model provider", "model provider", agg="min"),
-    _s("llm_budget_usd", "gauge", "usd", "budget of a team", "team", "team"),
-    _s("llm_budget_left_usd", "gauge", "usd", "what is left of a team's budget", "team", "team"),
-    _s("guardrail_requests", "counter", "requests", "guardrail checks by outcome", "guardrail outcome", "guardrail outcome", windows=""),
+    _only("llm_kv_cache_ratio", "gauge", "ratio", "share of the key-value cache in use", "model instance", "model", agg="max"),
+    _only("llm_preemptions", "counter", "requests", "requests pushed back because the key-value cache was full", "model"),
+    _s("gateway_overhead_seconds", "histogram", "seconds", "time that a gateway itself adds to a request", "", "job p50 p95 p99"),
+    _only("llm_deployment_state", "gauge", "state", "0 healthy, 1 partly failing, 2 outage", "model provider deployment", "model provider deployment", agg="max"),
+    _only("llm_fallbacks", "counter", "requests", "calls that went to another model instead, by outcome", "model fallback outcome", "model, outcome"),
+    _only("llm_cooldowns", "counter", "events", "deployments taken out for a while", "model"),
+    _only("llm_remaining_requests", "gauge", "requests", "requests a provider still allows in this window", "model provider", "model provider", agg="min"),
+    _only("llm_remaining_tokens", "gauge", "tokens", "tokens a provider still allows in this window", "model provider", "model provider", agg="min"),
+    _only("llm_budget_usd", "gauge", "usd", "budget of a team", "team", "team"),
+    _only("llm_budget_left_usd", "gauge", "usd", "what is left of a team's budget", "team", "team"),
+    _s("guardrail_requests", "counter", "requests", "guardrail checks by outcome", "guardrail outcome", "guardrail outcome"),
     # retrieval
-    _s("rag_queries", "counter", "queries", "retrieval queries", "query_type", "query_type", windows=""),
-    _s("rag_latency_seconds", "histogram", "seconds", "duration of a retrieval stage", "stage", "stage"),
-    _s("rag_documents", "histogram", "documents", "documents retrieved per query"),
+    _s("rag_queries", "counter", "queries", "retrieval queries", "query_type", "query_type"),
+    _s("rag_latency_seconds", "histogram", "seconds", "duration of a retrieval stage", "stage", "job rate5m, stage rate5m p50 p95"),
+    _s("rag_documents", "histogram", "documents", "documents retrieved per query", "", "job rate5m p50 p95 mean5m"),
     # tools, integrations, resilience
-    _s("tool_runs", "counter", "runs", "finished tool calls by outcome", "tool outcome", "tool, outcome", windows="tool"),
-    _s("tool_latency_seconds", "histogram", "seconds", "duration of a tool call", "tool", "tool"),
-    _s("tool_cost_usd", "counter", "usd", "money spent on tools", "tool", "tool", windows="tool"),
-    _s("integration_requests", "counter", "requests", "calls to services outside the app by outcome", "service outcome", "service, outcome", windows=""),
-    _s("integration_latency_seconds", "histogram", "seconds", "duration of such a call", "service", "service"),
-    _s("breaker_state", "gauge", "state", "circuit breaker: 0 closed, 1 open, 2 half-open", "service", "service", agg="max"),
-    _s("breaker_failures", "counter", "failures", "failures a circuit breaker counted", "service", "service"),
+    _s("tool_runs", "counter", "runs", "finished tool calls by outcome", "tool outcome", "tool"),
+    _only("tool_latency_seconds", "histogram", "seconds", "duration of a tool call", "tool", "tool p95"),
+    _s("tool_cost_usd", "counter", "usd", "money spent on tools", "tool", "tool", windows="job 24h, tool 1h"),
+    _s("integration_requests", "counter", "requests", "calls to services outside the app by outcome", "service outcome", "service"),
+    _only("integration_latency_seconds", "histogram", "seconds", "duration of such a call", "service", "service p95 p99"),
+    _only("breaker_state", "gauge", "state", "circuit breaker: 0 closed, 1 open, 2 half-open", "service", "service", agg="max"),
+    _only("breaker_failures", "counter", "failures", "failures a circuit breaker counted", "service", "service"),
     # conversations and their quality
-    _s("conversations", "counter", "conversations", "conversations begun", "tenant channel intent", "tenant, intent, channel", windows="intent, tenant"),
-    _s("conversations_resolved", "counter", "conversations", "conversations resolved", "tenant resolution", "resolution", windows=""),
-    _s("conversations_escalated", "counter", "conversations", "conversations handed to a person", "tenant reason", "reason", windows="reason"),
-    _s("conversations_active", "gauge", "conversations", "conversations going on now", "tenant", "tenant"),
-    _s("response_latency_seconds", "histogram", "seconds", "time to answer one message", "tenant intent", "intent"),
-    _s("first_response_seconds", "histogram", "seconds", "time to a conversation's first answer", "tenant"),
-    _s("conversation_seconds", "histogram", "seconds", "time until a conversation is resolved", "tenant"),
-    _s("app_errors", "counter", "errors", "errors the application counted", "error_type component", "error_type, component", windows=""),
-    _s("sentiment", "counter", "messages", "messages by the customer's mood", "sentiment", "sentiment", windows="sentiment"),
-    _s("eval_scores", "summary", "score", "judged answers by evaluation (csat 1 to 5, the others 0 to 1)", "eval", "eval", windows="eval"),
+    _s("conversations", "counter", "conversations", "conversations begun", "tenant channel intent", "tenant, intent, channel", windows="job 1h 24h 7d 30d, intent 24h, tenant 24h"),
+    _s("conversations_resolved", "counter", "conversations", "conversations resolved", "tenant resolution", "resolution"),
+    _s("conversations_escalated", "counter", "conversations", "conversations handed to a person", "tenant reason", "reason", windows="reason 1h"),
+    _only("conversations_active", "gauge", "conversations", "conversations going on now", "tenant", "tenant"),
+    _s("response_latency_seconds", "histogram", "seconds", "time to answer one message", "tenant intent", "job rate5m p50 p95 p99, intent p95"),
+    _s("first_response_seconds", "histogram", "seconds", "time to a conversation's first answer", "tenant", "job rate5m p50 p95"),
+    _s("conversation_seconds", "histogram", "seconds", "time until a conversation is resolved", "tenant", "job p50 p95"),
+    _s("app_errors", "counter", "errors", "errors the application counted", "error_type component", "error_type, component"),
+    _only("sentiment", "counter", "messages", "messages by the customer's mood", "sentiment", "sentiment", windows="sentiment 1h 24h"),
+    _only("eval_scores", "summary", "score", "judged answers by evaluation (csat 1 to 5, the others 0 to 1)", "eval", "eval", windows="eval 1h 24h 7d 30d"),
     # logs
     _s("log_lines", "counter", "lines", "log lines by level (critical, error, warning, info, debug)", "level", "level"),
     _s("log_plain_lines", "counter", "lines", "log lines that name no level: tracebacks, plain text"),
-    _s("log_pattern_matches", "counter", "lines", "log lines in which a known pattern was found", "pattern", "pattern"),
+    _only("log_pattern_matches", "counter", "lines", "log lines in which a known pattern was found", "pattern", "pattern"),
     # business
-    _s("campaigns", "counter", "campaigns", "campaigns created", "campaign_type", "campaign_type", windows=""),
-    _s("campaign_score", "gauge", "ratio", "a campaign's performance score", "campaign", agg="avg"),
-    _s("leads", "counter", "leads", "leads generated", "source quality", "source, quality", windows="source"),
-    _s("lead_score", "histogram", "ratio", "score of generated leads"),
-    _s("content", "counter", "pieces", "content pieces generated", "content_type", "content_type", windows=""),
+    _only("campaigns", "counter", "campaigns", "campaigns created", "campaign_type", "campaign_type"),
+    _only("campaign_score", "gauge", "ratio", "a campaign's performance score", "campaign", agg="avg"),
+    _s("leads", "counter", "leads", "leads generated", "source quality", "source, quality", windows="job 1h, source 1h"),
+    _s("lead_score", "histogram", "ratio", "score of generated leads", "", "job rate5m p50 p95 mean5m"),
+    _only("content", "counter", "pieces", "content pieces generated", "content_type", "content_type"),
     _s("content_score", "histogram", "ratio", "performance score of content"),
-    _s("events", "counter", "events", "behavioural events processed", "event_type", "event_type", windows=""),
+    _only("events", "counter", "events", "behavioural events processed", "event_type", "event_type"),
     _s("profiles_active", "gauge", "profiles", "active user profiles"),
-    _s("personalizations", "counter", "requests", "personalisation requests", windows=""),
-    _s("revenue_usd", "counter", "usd", "revenue tracked", "source", "source", windows="source"),
-    _s("conversions", "counter", "conversions", "conversion events", "conversion_type", "conversion_type", windows=""),
-    _s("registrations", "counter", "users", "user registrations", windows=""),
+    _s("personalizations", "counter", "requests", "personalisation requests"),
+    _s("revenue_usd", "counter", "usd", "revenue tracked", "source", "source", windows="job 1h 24h 7d 30d, source 1h"),
+    _s("conversions", "counter", "conversions", "conversion events", "conversion_type", "conversion_type", windows="job 24h"),
+    _s("registrations", "counter", "users", "user registrations", windows="job 1h 24h 7d 30d"),
     _s("users_active", "gauge", "users", "active users"),
     _s("sessions_active", "gauge", "sessions", "active sessions"),
-    _s("feature_uses", "counter", "uses", "uses of a feature", "feature", "feature", windows="feature"),
+    _only("feature_uses", "counter", "uses", "uses of a feature", "feature", "feature", windows="feature 1h 7d"),
     # security
-    _s("auth_failures", "counter", "attempts", "failed logins; whose and from where is not kept", windows=""),
-    _s("suspicious_requests", "counter", "requests", "requests that look like an attack", "type", "type", windows=""),
-    _s("rate_limit_hits", "counter", "requests", "requests refused by a rate limit", "endpoint", "endpoint", windows=""),
+    _s("auth_failures", "counter", "attempts", "failed logins; whose and from where is not kept", windows="job 24h"),
+    _s("suspicious_requests", "counter", "requests", "requests that look like an attack", "type", "type", windows="job 24h"),
+    _s("rate_limit_hits", "counter", "requests", "requests refused by a rate limit", "endpoint", "endpoint", windows="job 24h"),
     # caches, the app's view of its database, the process
-    _s("cache_hits", "counter", "lookups", "cache lookups that found something", "cache", "cache"),
-    _s("cache_misses", "counter", "lookups", "cache lookups that found nothing", "cache", "cache"),
-    _s("db_queries", "counter", "queries", "database queries", "operation table", "operation, table"),
-    _s("db_latency_seconds", "histogram", "seconds", "duration of a database query", "operation", "operation"),
-    _s("app_memory_bytes", "gauge", "bytes", "memory of the app's processes", "instance", "instance"),
-    _s("app_cpu_cores", "gauge", "cores", "processor cores the app uses", "instance"),
-    _s("app_start_seconds", "gauge", "timestamp", "when the app's process began (Unix time)", "instance", "instance", agg="max"),
-    _s("app_version", "gauge", "processes", "processes that run each version of the app", "version", "version"),
+    _only("cache_hits", "counter", "lookups", "cache lookups that found something", "cache", "cache"),
+    _only("cache_misses", "counter", "lookups", "cache lookups that found nothing", "cache", "cache"),
+    _only("db_queries", "counter", "queries", "database queries", "operation table", "operation, table"),
+    _s("db_latency_seconds", "histogram", "seconds", "duration of a database query", "operation", "job p50 p95 p99, operation p95"),
+    _only("app_memory_bytes", "gauge", "bytes", "memory of the app's processes", "instance", "instance"),
+    _only("app_cpu_cores", "gauge", "cores", "processor cores the app uses"),
+    _only("app_start_seconds", "gauge", "timestamp", "when the app's process began (Unix time)", "instance", "instance", agg="max"),
+    _only("app_version", "gauge", "processes", "processes that run each version of the app", "version", "version"),
     # hosts
     _only("host_cpu_ratio", "gauge", "ratio", "share of a host's processor time in use", agg="max"),
     _only("host_cpu_mode_ratio", "gauge", "ratio", "share of a host's processor time by what it did (user, system, iowait, steal)", "instance mode", agg="max"),
@@ -339,7 +354,7 @@ _SIGNALS = (
     _only("alertmanager_reload_ok", "gauge", "state", "1 when the running configuration is the one on disk", agg="min"),
     _only("alertmanager_notifications", "counter", "notifications", "notifications tried", "instance integration"),
     _only("alertmanager_notifications_failed", "counter", "notifications", "notifications that failed", "instance integration"),
-    _only("alertmanager_notification_seconds", "summary", "seconds", "time to send one notification", "instance integration", "instance integration"),
+    _only("alertmanager_notification_seconds", "summary", "seconds", "time to send one notification", "instance integration", "instance integration mean5m"),
     _only("alertmanager_received", "counter", "alerts", "alerts received, the same ones again and again"),
     _only("alertmanager_alerts", "gauge", "alerts", "alerts an Alertmanager holds", "instance state"),
     _only("alertmanager_silences", "gauge", "silences", "silences by state", "instance state"),
@@ -349,27 +364,27 @@ _SIGNALS = (
 
 _FAILED = 'outcome!="success"'
 _RATIOS = (
-    Ratio("http_error_ratio", "share of HTTP requests answered with a 5xx code", Part("http_requests", 'code=~"5.."', "http_errors"), ("http_requests",), _bys("endpoint"), _bys("")),
-    Ratio("agent_failure_ratio", "share of agent runs that failed", Part("agent_runs", _FAILED, "agent_failures"), ("agent_runs",), _bys("agent"), _bys("agent")),
-    Ratio("workflow_failure_ratio", "share of workflows that failed", Part("workflow_runs", _FAILED, "workflow_failures"), ("workflow_runs",), _bys("workflow"), _bys("")),
-    Ratio("llm_failure_ratio", "share of model calls that failed", Part("llm_requests", _FAILED, "llm_failures"), ("llm_requests",), _bys("model, provider"), _bys("")),
-    Ratio("tool_failure_ratio", "share of tool calls that failed", Part("tool_runs", _FAILED, "tool_failures"), ("tool_runs",), _bys("tool"), _bys("")),
-    Ratio("integration_failure_ratio", "share of calls to outside services that failed", Part("integration_requests", _FAILED, "integration_failures"), ("integration_requests",), _bys("service"), _bys("")),
-    Ratio("app_error_ratio", "errors per answered message", Part("app_errors"), ("response_latency_seconds",), windows=_bys("")),
-    Ratio("escalation_ratio", "share of conversations handed to a person", Part("conversations_escalated"), ("conversations",), windows=_bys("")),
-    Ratio("automation_ratio", "share of conversations that needed no person", Part("conversations_escalated"), ("conversations",), windows=_bys(""), complement=True),
-    Ratio("resolution_ratio", "share of conversations resolved", Part("conversations_resolved"), ("conversations",), windows=_bys("")),
+    Ratio("http_error_ratio", "share of HTTP requests answered with a 5xx code", Part("http_requests", 'code=~"5.."', "http_errors"), ("http_requests",), _levels("job, endpoint")),
+    Ratio("agent_failure_ratio", "share of agent runs that failed", Part("agent_runs", _FAILED, "agent_failures", _levels("job 1h 24h")), ("agent_runs",), _levels("job, agent"), windows=_levels("agent 1h 24h 7d")),
+    Ratio("workflow_failure_ratio", "share of workflows that failed", Part("workflow_runs", _FAILED, "workflow_failures"), ("workflow_runs",), _levels("job, workflow")),
+    Ratio("llm_failure_ratio", "share of model calls that failed", Part("llm_requests", _FAILED, "llm_failures", _levels("job 24h")), ("llm_requests",), _levels("job, model, provider")),
+    Ratio("tool_failure_ratio", "share of tool calls that failed", Part("tool_runs", _FAILED, "tool_failures"), ("tool_runs",), _levels("job, tool")),
+    Ratio("integration_failure_ratio", "share of calls to outside services that failed", Part("integration_requests", _FAILED, "integration_failures"), ("integration_requests",), _levels("job, service")),
+    Ratio("app_error_ratio", "errors per answered message", Part("app_errors"), ("response_latency_seconds",)),
+    Ratio("escalation_ratio", "share of conversations handed to a person", Part("conversations_escalated"), ("conversations",), _levels(""), windows=_levels("job 1h 24h")),
+    Ratio("automation_ratio", "share of conversations that needed no person", Part("conversations_escalated"), ("conversations",), _levels(""), windows=_levels("job 1h 24h 7d 30d"), complement=True),
+    Ratio("resolution_ratio", "share of conversations resolved", Part("conversations_resolved"), ("conversations",), _levels(""), windows=_levels("job 1h 24h")),
     Ratio("log_error_ratio", "share of log lines of level error or worse", Part("log_lines", 'level=~"error|critical"', "log_errors"), ("log_lines",)),
-    Ratio("cache_hit_ratio", "share of cache lookups that found something", Part("cache_hits"), ("cache_hits", "cache_misses"), _bys("cache")),
-    Ratio("redis_hit_ratio", "share of Redis lookups that found something", Part("redis_hits"), ("redis_hits", "redis_misses"), _bys("instance")[1:]),
-    Ratio("redis_latency_seconds", "mean time of a command, waiting not included", Part("redis_command_seconds"), ("redis_commands",), _bys("instance, instance command")[1:], unit="seconds"),
-    Ratio("postgres_rollback_ratio", "share of transactions rolled back", Part("postgres_transactions", _FAILED, "postgres_rollbacks"), ("postgres_transactions",), _bys("instance")[1:]),
-    Ratio("guardrail_block_ratio", "share of guardrail checks that did not pass", Part("guardrail_requests", _FAILED, "guardrail_blocks"), ("guardrail_requests",), windows=_bys("")),
-    Ratio("llm_cost_per_conversation_usd", "model cost of one conversation", Part("llm_cost_usd"), ("conversations",), windows=_bys(""), unit="usd"),
-    Ratio("llm_tokens_per_conversation", "tokens of one conversation", Part("llm_tokens"), ("conversations",), windows=_bys(""), unit="tokens"),
-    Ratio("llm_cost_per_request_usd", "cost of one model call", Part("llm_cost_usd"), ("llm_requests",), windows=_bys(""), unit="usd"),
-    Ratio("llm_cost_per_run_usd", "model cost of one agent run", Part("llm_cost_usd"), ("agent_runs",), windows=_bys(""), unit="usd"),
-    Ratio("revenue_per_llm_usd", "revenue for each dollar spent on models", Part("revenue_usd"), ("llm_cost_usd",), windows=_bys("")),
+    Ratio("cache_hit_ratio", "share of cache lookups that found something", Part("cache_hits"), ("cache_hits", "cache_misses"), _levels("cache")),
+    Ratio("redis_hit_ratio", "share of Redis lookups that found something", Part("redis_hits"), ("redis_hits", "redis_misses"), _levels("instance")),
+    Ratio("redis_latency_seconds", "mean time of a command, waiting not included", Part("redis_command_seconds"), ("redis_commands",), _levels("instance, instance command"), unit="seconds"),
+    Ratio("postgres_rollback_ratio", "share of transactions rolled back", Part("postgres_transactions", _FAILED, "postgres_rollbacks"), ("postgres_transactions",), _levels("instance")),
+    Ratio("guardrail_block_ratio", "share of guardrail checks that did not pass", Part("guardrail_requests", _FAILED, "guardrail_blocks", _levels("job 24h")), ("guardrail_requests",)),
+    Ratio("llm_cost_per_conversation_usd", "model cost of one conversation", Part("llm_cost_usd"), ("conversations",), _levels(""), windows=_levels("job 1h"), unit="usd"),
+    Ratio("llm_tokens_per_conversation", "tokens of one conversation", Part("llm_tokens"), ("conversations",), _levels(""), windows=_levels("job 1h"), unit="tokens"),
+    Ratio("llm_cost_per_request_usd", "cost of one model call", Part("llm_cost_usd"), ("llm_requests",), _levels(""), windows=_levels("job 1h"), unit="usd"),
+    Ratio("llm_cost_per_run_usd", "model cost of one agent run", Part("llm_cost_usd"), ("agent_runs",), _levels(""), windows=_levels("job 1h"), unit="usd"),
+    Ratio("revenue_per_llm_usd", "revenue for each dollar spent on models", Part("revenue_usd"), ("llm_cost_usd",), _levels(""), windows=_levels("job 24h")),
 )
 
 
@@ -495,12 +510,8 @@ SIGNALS: dict[str, Signal] = {s.name: s for s in _SIGNALS}
 RATIOS: dict[str, Ratio] = {r.name: r for r in _RATIOS}
 THRESHOLDS: dict[str, Threshold] = {t.name: t for t in _THRESHOLDS}
 
-RATE = "5m"
-INTERVAL_SECONDS = 30
-WINDOWS: dict[str, int] = {"1h": 3600, "24h": 86400, "7d": 7 * 86400, "30d": 30 * 86400}
-QUANTILES: dict[str, str] = {"p50": "0.5", "p95": "0.95", "p99": "0.99"}
-
 # The signal that says an app is being used: the first of these that its profile feeds.
+TRAFFIC_WINDOWS = ("1h", "24h")
 TRAFFIC = ("http_requests", "conversations", "agent_runs", "workflow_runs", "llm_requests", "tool_runs", "events")
 
 

@@ -82,7 +82,7 @@ BOARD = Board(
             timeseries("Request size", "Median and p95 of request bodies. Worry when p95 jumps: somebody sends whole documents.", "bytes", *quantiles("http_request_size_bytes", "p50", "p95")),
             timeseries("Response size", "Median and p95 of response bodies. Worry when p95 jumps: answers grew, and so does the time to send them.", "bytes", *quantiles("http_response_size_bytes", "p50", "p95")),
             bargauge("Largest requests by endpoint", "Mean body size of the ten endpoints that are sent the most at a time. Worry about an endpoint that should get little and gets much.", "bytes",
-                     q('topk(10, sum by (job, endpoint) (job_endpoint:http_request_size_bytes_sum:rate5m{job=~"$job"}) / (sum by (job, endpoint) (job_endpoint_le:http_request_size_bytes_bucket:rate5m{job=~"$job", le="+Inf"}) > 0))', "{{job}} {{endpoint}}"), size=(24, 6)),
+                     q('topk(10, job_endpoint:http_request_size_bytes:mean5m{job=~"$job"})', "{{job}} {{endpoint}}"), size=(24, 6)),
         ),
         row(
             "Do the services they call answer?",
