@@ -491,7 +491,7 @@ FAULTS: dict[str, tuple[Callable[[Json], Any], str]] = {
     "stat over time": (_set(False, "targets", 0, "instant", kind="stat"), "instant"),
     "foreign metric": (_query("rate(api_requests_total[5m])"), "which nothing records"),
     "misspelt series": (_query('job:http_request:rate5m{job=~"$job"}'), "which nothing records"),
-    "no profile has both": (_query('job:conversations:increase24h{job=~"$job"} / on (job) job:leads:increase24h{job=~"$job"}'),
+    "no profile has both": (_query('job:conversations:increase1h{job=~"$job"} / on (job) job:leads:increase1h{job=~"$job"}'),
                             "no profile can answer"),
     "all jobs": (_query("job:http_requests:rate5m"), "not filtered"),
     "exporters chosen by $job": (_query('job_instance:host_cpu_ratio:current{job=~"$job"}', "{{instance}}"), "not filtered"),

@@ -206,7 +206,7 @@ BROKEN: dict[str, tuple[Callable[[Json], Any], str]] = {
     "queries of one name": (_target("Response time", legendFormat="{{job}} p95"), "one legend"),
     "seconds as bytes": (_panel("Memory", fieldConfig={"defaults": {"unit": "s"}}), "(bytes) as s"),
     "half a thing": (_panel("Up", fieldConfig={"defaults": {"unit": "short"}},
-                            targets=[{"refId": "A", "expr": "job:leads:increase24h", "legendFormat": "{{job}}"}]), "fractions"),
+                            targets=[{"refId": "A", "expr": "job:leads:increase1h", "legendFormat": "{{job}}"}]), "fractions"),
     "a link that forgets": (_bare_link, "loses the app"),
 }
 
