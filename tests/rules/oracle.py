@@ -430,6 +430,8 @@ def windows(oracle: Oracle, courses: dict[str, dict[Labels, Line]]) -> dict[str,
         count((), "traffic")
     for ratio in RATIOS.values():
         if {ratio.num.signal, *ratio.den} <= oracle.fed:
+            for level in oracle.levels(ratio.den[0], ratio.num.windows):
+                count(level, ratio.num.name)
             for level in oracle.levels(ratio.den[0], ratio.windows):
                 for name in (ratio.num.name or ratio.num.signal, *ratio.den):
                     count(level, name)
