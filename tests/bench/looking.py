@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import statistics
 import sys
@@ -251,8 +252,26 @@ def exposing(chosen: list[series.Raw], of: dict[str, int], now: float) -> Iterat
             thread.join()
 
 
-def evaluation(tools: Tools, wanted: int) -> dict[str, float]:
-    """Share of their interval that all recording rules together take: of the processor, and as Prometheus times them."""
+def busy_with(server: Server, rules: dict[str, Any]) -> tuple[float, float]:
+    """Shares of their interval that these rules take: of the processor (beside what the server does without them), and
+    as Prometheus times them."""
+    while server.busy(2) > 0.02:
+        pass
+    idle = server.busy(10)
+    server.reload(rules)
+    time.sleep(2 * 60 / FASTER)  # until each group has been evaluated
+    seen: dict[str, list[float]] = {}
+    before, start = server.seconds(), time.monotonic()
+    while time.monotonic() - start < 12 * STEP / FASTER:
+        for group in server.get("/api/v1/rules", type="record")["groups"]:
+            seen.setdefault(group["file"] + group["name"], []).append(group["evaluationTime"] / group["interval"])
+        time.sleep(STEP / FASTER)
+    processor = (server.seconds() - before) / (time.monotonic() - start) - idle
+    return processor / FASTER, sum(statistics.median(values) for values in seen.values()) / FASTER
+
+
+def evaluation(tools: Tools, wanted: int) -> tuple[dict[str, float], list[dict[str, str]]]:
+    """What evaluating all recording rules takes; and the series they recorded."""
     chosen = series.chosen("all")
     of = series.instances(wanted, chosen)
     files = [file for file in sorted(RULES.glob("*.yml")) if not file.stem.startswith("alerts-")]
@@ -267,36 +286,53 @@ def evaluation(tools: Tools, wanted: int) -> dict[str, float]:
             with tools.running(folder, {"scrape_configs": [scrape]}) as server:
                 done.wait(300)
                 server.reload({})
-                while server.busy(2) > 0.02:
-                    pass
-                idle = server.busy(10)
                 raw = server.number('count({job=~".+-agents?", __name__!~".*:.*"})')
-                server.reload(rules)
-                time.sleep(2 * 60 / FASTER)  # until each group has been evaluated
-                seen: dict[str, list[float]] = {}
-                before, start = server.seconds(), time.monotonic()
-                while time.monotonic() - start < 10 * STEP / FASTER:
-                    for group in server.get("/api/v1/rules", type="record")["groups"]:
-                        seen.setdefault(group["file"] + group["name"], []).append(group["evaluationTime"] / group["interval"])
-                    time.sleep(STEP / FASTER)
-                processor = (server.seconds() - before) / (time.monotonic() - start) - idle
-                recorded = server.number('count({__name__=~".+:.+"})')
-                count = sum(len(group["rules"]) for group in server.get("/api/v1/rules", type="record")["groups"])
+                processor, clock = busy_with(server, rules)
                 if time.time() > now + AFTER * STEP:
                     raise SystemExit("this machine is too busy: the raw series ended before the rules were evaluated")
-    waiting = sum(statistics.median(values) for values in seen.values())
+                recorded = [one["metric"] for one in server.get("/api/v1/query", query='{__name__=~".+:.+"}')["result"]]
+                count = sum(len(group["rules"]) for group in server.get("/api/v1/rules", type="record")["groups"])
     print(f"\n{raw:.0f} raw series, all that {' and '.join(f'{n} instances of {app}' for app, n in of.items())} expose\n"
-          f"  recorded series: {recorded:.0f}, {recorded / raw:.1%} of the raw ones\n"
-          f"  evaluating all {count} recording rules: {processor / FASTER:.2%} of their interval by processor time, "
-          f"{waiting / FASTER:.2%} by the clock", flush=True)
-    return {"raw series scraped": raw, "evaluation, processor time": processor / FASTER}
+          f"  recorded series: {len(recorded)}, {len(recorded) / raw:.1%} of the raw ones\n"
+          f"  evaluating all {count} recording rules: {processor:.2%} of their interval by processor time, {clock:.2%} by the clock",
+          flush=True)
+    return {"raw series scraped": raw, "evaluation, processor time": processor}, recorded
+
+
+def history(tools: Tools, recorded: list[dict[str, str]]) -> None:
+    """What long windows take when they are full: 30 days of every series that they read."""
+    files = [file for file in sorted(RULES.glob("*.yml")) if file.stem.startswith(("windows-", "slo"))]
+    span: dict[str, int] = {}
+    for file in files:
+        for name, number, unit in re.findall(rf"({NAME.pattern})(?:{{[^}}]*}})?\[(\d+)([mhd])\]", file.read_text()):
+            span[name] = max(span.get(name, 0), int(number) * {"m": 60, "h": HOUR, "d": 24 * HOUR}[unit])
+    with tempfile.TemporaryDirectory(prefix="vitals-bench-") as folder_name:
+        folder = Path(folder_name)
+        now, samples, values = int(time.time()), 0, random.Random(7)
+        with (folder / "raw.om").open("w") as out:
+            for metric in recorded:
+                labels = ",".join(f'{key}="{value}"' for key, value in metric.items() if key != "__name__")
+                name = metric["__name__"]
+                for t in range(now - span.get(name, 0), now, STEP):
+                    out.write(f"{name}{{{labels}}} {values.random():.6f} {t}\n")
+                    samples += 1
+            out.write("# EOF\n")
+        tools.blocks(folder, folder / "raw.om")
+        with tools.running(folder) as server:
+            processor, clock = busy_with(server, faster(folder, files))
+    print(f"\nlong windows and objectives alone, with 30 days behind them ({samples} samples): {processor:.2%} of their interval "
+          f"by processor time, {clock:.2%} by the clock", flush=True)
 
 
 def main(wanted: list[int]) -> None:
     tools = Tools()
     print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}; panels over an hour, a point each {STEP} s", flush=True)
     start = time.monotonic()
-    found = {size: hour(tools, size) | evaluation(tools, size) for size in wanted}
+    found, recorded = {}, []
+    for size in wanted:
+        figures, recorded = evaluation(tools, size)
+        found[size] = hour(tools, size) | figures
+    history(tools, recorded)
     day(tools, 50_000 if 50_000 in found or len(found) > 1 else wanted[0])
     if len(found) > 1:
         small, large = found[min(found)], found[max(found)]
