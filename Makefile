@@ -3,6 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 VITALS := .venv/bin/vitals
 PYTEST := .venv/bin/python -m pytest
+BY_FILE := --dist loadfile --no-loadscope-reorder
 
 .PHONY: help preflight up down status view logs reload rotate-secrets clean backup restore upgrade demo-fault doctor images-offline import release build check test test-units test-stack test-browser screenshots test-ha test-compose test-elk compat detection silence mutation bench bench-looking lock ready
 
@@ -77,29 +78,28 @@ build: ready ## make rules, dashboards, routes and pages from vitals.yaml and th
 check: ready ## check generated files, rules, routes, parity, types and style (seconds)
 	@$(VITALS) check
 
-test: ready ## everything: checks, unit and rule tests, a running stack of its own, the compose files on Docker
-	@$(VITALS) check
-	@$(MAKE) --no-print-directory -j 4 test-units test-stack test-ha test-browser
-	@$(MAKE) --no-print-directory test-compose
+test: ready ## everything at once: checks, unit and rule tests, running stacks, a browser, the compose files on Docker
+	@.venv/bin/python tests/everything.py
 
-# A stack mostly waits: what it leaves of the processors, the other tests take.
-test-units: ready
+# A stack mostly waits: each of its files has one of its own. What they leave of the processors, the others take.
+test-units: ready ## functions and commands, rules and dashboards, the linter: all that needs no running stack
 	@nice $(PYTEST) -q -n 2 tests/unit tests/dashboards tests/lint tests/elk tests/rules tests/detection
 
-test-stack: ready
-	@$(PYTEST) -q tests/stack
+test-stack: ready ## stacks of Debian's packages: start, stop, faults, backups, upgrades
+	@$(PYTEST) -q -n 6 $(BY_FILE) tests/stack
 
 test-ha: ready ## servers killed at random while alerts live: each is told once (minutes, mostly waiting; HA_SEED=7)
-	@$(PYTEST) -q -s tests/ha
+	@$(PYTEST) -q -raP -n 2 $(BY_FILE) tests/ha
 
 test-browser: ready ## the viewer in a real browser, with a stack of its own; pictures in build/screenshots
-	@nice $(PYTEST) -q tests/browser
+	@nice .venv/bin/python -m tests.browser.network $(PYTEST) -q tests/browser
 
 screenshots: ready ## make the README's pictures anew from the running demo (minutes: it breaks an app first)
 	@.venv/bin/python -m tests.browser.screenshots
 
+# With logs one stack takes most of a machine's memory.
 test-compose: ready ## the compose files on a real Docker engine; IMAGES=official|offline, WITH=demo,logs
-	@$(PYTEST) -q tests/compose
+	@.venv/bin/python -m tests.compose.engine $(PYTEST) -q -n $(if $(findstring logs,$(WITH)),0,4) $(BY_FILE) tests/compose
 
 test-elk: ready ## optional: the log pipeline in JRuby (needs java) and in Logstash itself (needs its image)
 	@ELK_JRUBY=1 $(PYTEST) -q -rs tests/elk

@@ -32,10 +32,15 @@ PACKAGES = (
     "libxi6", "libxkbcommon0", "libxnvctrl0", "libxrandr2", "libxrender1", "libzstd1", "zlib1g")
 
 
+def fetch(loaded: settings.Settings) -> Path:
+    """The folder into which it is unpacked."""
+    return parts.fetch(loaded, PACKAGES, SUITE)
+
+
 @contextmanager
 def browser(home: Path) -> Iterator[Browser]:
     """A running browser that knows nothing of the machine but its kernel and libc; ``home`` is its own folder."""
-    root = parts.fetch(settings.load(settings.ROOT / "vitals.yaml"), PACKAGES, SUITE)
+    root = fetch(settings.load(settings.ROOT / "vitals.yaml"))
     program = root / "usr/lib/chromium/chromium-headless-shell"
     fonts = home / "fonts.conf"
     fonts.write_text('<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">'

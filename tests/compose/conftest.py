@@ -1,7 +1,6 @@
 """Real stacks on a real Docker engine: the project's compose files, started by `vitals up` as a person starts them.
 
-The engine is the one that answers, else one of this project's own, for root. The images are the official ones where
-a registry has them (or IMAGES=official says so), else look-alikes made from Debian packages.
+Every file can be run by a worker of its own, on the one engine: most of a test is waiting.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,11 @@ import pytest
 
 from tests.stack.conftest import Stack, get, poll
 from vitals import settings
-from vitals.engines import dockerd, offline, preflight
+from vitals.engines import dockerd
 from vitals.engines.compose import Compose
 from vitals.errors import VitalsError
+
+from .engine import with_images
 
 
 def docker(*command: str, check: bool = True) -> str:
@@ -80,28 +82,15 @@ class ComposeStack(Stack):
 @pytest.fixture(scope="session", autouse=True)
 def engine() -> Iterator[None]:
     """An engine for the session. Skips where there is none and none can be started, and says why."""
-    loaded = settings.load()
-    with pytest.MonkeyPatch.context() as patch:
-        start = dockerd.running(loaded)
+    with ExitStack() as kept:
         try:
-            environment = start.__enter__()
+            kept.enter_context(with_images())
         except VitalsError as err:
             if dockerd.obstacle():
                 pytest.skip(str(err))
             raise
-        try:
-            for name in ("PATH", "DOCKER_HOST", "DOCKER_CONFIG"):
-                if name in environment:
-                    patch.setenv(name, environment[name])
-            if "IMAGES" not in os.environ:
-                official = preflight.registry_has(offline.pinned(loaded)["PROMETHEUS_IMAGE"])
-                patch.setenv("IMAGES", "official" if official else "offline")
-            if os.environ["IMAGES"] == "offline":
-                offline.build(loaded)
-            print(f"Docker {docker('version', '--format', '{{.Server.Version}}')}, {os.environ['IMAGES']} images")
-            yield
-        finally:
-            start.__exit__(None, None, None)
+        print(f"Docker {docker('version', '--format', '{{.Server.Version}}')}, {os.environ['IMAGES']} images")
+        yield
 
 
 class Receiver(ThreadingHTTPServer):

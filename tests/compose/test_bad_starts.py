@@ -1,4 +1,4 @@
-"""Starts that cannot succeed say so, and leave nothing behind. (Meanwhile test_faults.py's alerts come due.)"""
+"""Starts that cannot succeed say so, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -12,10 +12,6 @@ from vitals.engines import offline, preflight
 from vitals.engines.compose import BUILT
 
 from .conftest import ComposeStack, docker
-
-
-@pytest.fixture(autouse=True)
-def meanwhile(trouble: float) -> None: ...
 
 
 def fails(stack: ComposeStack, *words: str) -> None:

@@ -1,4 +1,7 @@
-"""A real stack of one's own for the tests: the native engine with its own ports and state, started by the CLI."""
+"""A real stack of one's own for the tests: the native engine with its own ports and state, started by the CLI.
+
+Every file can be run by a worker of its own, with a stack of its own: most of a test is waiting.
+"""
 
 from __future__ import annotations
 
@@ -103,6 +106,12 @@ class Stack:
                 except OSError:
                     continue
         return found
+
+
+def well(stack: Stack) -> bool:
+    """Whether every target is up. For a scrape interval after `up`, which asked them more often, none is yet."""
+    targets = get(stack.url("prometheus") + "/api/v1/targets")["data"]["activeTargets"]
+    return bool(targets) and all(target["health"] == "up" for target in targets)
 
 
 @pytest.fixture(scope="session")

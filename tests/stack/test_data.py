@@ -12,6 +12,7 @@ from vitals.dashboards import grafana
 from vitals.signals import THRESHOLDS, threshold_series
 
 from .conftest import Stack, poll
+from .test_inhibition import post
 
 LOADED = settings.load()
 PROFILES = settings.load_profiles(LOADED)
@@ -97,6 +98,8 @@ def test_every_query_has_data(stack: Stack) -> None:
 
     def none_left() -> bool:
         nonlocal last
+        # Nothing else is told while all is well: how long sending takes is known while something was sent.
+        post(stack, {"alertname": "SpendHigh", "severity": "warning", "area": "cost", "job": f"shop-{time.monotonic() // 60:.0f}"})
         last = empty(stack, running)
         return not last
 

@@ -15,7 +15,7 @@ from vitals.engines import parts
 from vitals.engines.native import Native
 from vitals.errors import VitalsError
 
-from .conftest import Stack, get
+from .conftest import Stack, poll, well
 
 OLDER = "0.0.1-1"
 
@@ -51,11 +51,6 @@ def grow_old(stack: Stack) -> None:
     file.write_text(json.dumps(found))
 
 
-def well(stack: Stack) -> bool:
-    targets = get(stack.url("prometheus") + "/api/v1/targets")["data"]["activeTargets"]
-    return bool(targets) and all(t["health"] == "up" for t in targets)
-
-
 def test_there_may_be_nothing_to_do(stack_of_its_own: Stack) -> None:
     before = stack_of_its_own.processes()
     assert "nothing to do" in stack_of_its_own.vitals("upgrade").stdout
@@ -70,7 +65,7 @@ def test_newer_packages_are_fetched_and_used_with_a_backup_before(stack_of_its_o
     assert f"prometheus-blackbox-exporter     {OLDER} -> " in said.partition("upgraded in")[2]
     assert OLDER not in installed(stack).read_text()
     assert installed(stack).parent.stat().st_ino != was
-    assert well(stack)
+    poll(lambda: well(stack), 30, "every target is asked again and up")
     assert len(list((stack.state / "backups").glob("*.tar.gz"))) == 1
     assert not list(installed(stack).parent.parent.glob("*.beside"))
 
@@ -90,7 +85,7 @@ def test_what_is_not_well_is_taken_back(stack_of_its_own: Stack, monkeypatch: py
     with pytest.raises(VitalsError, match=r"(?s)blackbox-exporter ended at once.*\n  broken\n.*those from before run again"):
         upgrade.upgrade(loaded, Native(loaded), with_backup=False)
     assert installed(stack).parent.stat().st_ino == was
-    assert well(stack)
+    poll(lambda: well(stack), 30, "every target is asked again and up")
     assert not list(installed(stack).parent.parent.glob("*.beside"))
 
 

@@ -22,9 +22,7 @@ from vitals import export, settings
 from vitals.export import archive, folder
 from vitals.export.bundle import Bundle
 
-
-def vitals(*args: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "vitals.cli", *map(str, args)], capture_output=True, text=True, timeout=300)
+from .command import vitals
 
 
 @pytest.fixture(scope="module")

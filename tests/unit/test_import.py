@@ -1,4 +1,4 @@
-"""`vitals import`, run as a person runs it, against a fake of Grafana's HTTP API (tests/fakes/grafana.py).
+"""`vitals import` against a fake of Grafana's HTTP API (tests/fakes/grafana.py).
 
 With GRAFANA_URL and a token in the environment, the last tests run against that Grafana itself.
 """
@@ -9,7 +9,6 @@ import copy
 import os
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
@@ -22,6 +21,8 @@ from tests.fakes.grafana import ADMIN, EDITOR, Answer, Grafana, serving, source
 from vitals import settings
 from vitals.dashboards.grafana import AUDIENCES
 from vitals.importing import compare
+
+from . import command
 
 TITLES = {path.stem: path.parent.name for path in (settings.ROOT / "grafana" / "dashboards").rglob("*.json")}
 FOLDERS = {f"vitals-{audience}": AUDIENCES[audience] for audience in sorted(set(TITLES.values()))}
@@ -44,8 +45,7 @@ class Run:
 
 def vitals(*args: str, env: dict[str, str] | None = None) -> Run:
     env = {"GRAFANA_TOKEN": "glsa_admin"} if env is None else env
-    return Run(subprocess.run([sys.executable, "-m", "vitals.cli", "import", *args], env={**CLEAN, **env},
-                              capture_output=True, text=True, timeout=300))
+    return Run(command.vitals("import", *args, env={**CLEAN, **env}))
 
 
 @pytest.fixture
