@@ -87,7 +87,8 @@ def test_boards(app: str, page: Watched, running: set[str], seen: set[tuple[str,
                   if state == "error" or state != "ok" and title in fed]
         seen |= {(uid, title) for title in states}
         if app == data.APPS[0]:
-            page.page.screenshot(path=SHOTS / f"{uid}.png", full_page=True)
+            size = page.page.evaluate("({width: innerWidth, height: document.querySelector('#content').lastChild.getBoundingClientRect().bottom})")
+            page.page.screenshot(path=SHOTS / f"{uid}.png", clip={"x": 0, "y": 0, **size})
     assert empty == []
 
 
