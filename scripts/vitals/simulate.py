@@ -103,8 +103,9 @@ class Simulator:
     def _evaluate(self, data: Recording, only: Collection[str]) -> dict[int, set[Labels]]:
         """Evaluation → the alerts that fire then, beside Watchdog; evaluations at which none does are left out."""
         present = {dict(labels).get("profile") for _, labels in data.values}
-        groups = totals.running(lean([group for name, groups in self.rules if _concerns(name, present) for group in groups],
-                                     {name for name, _ in data.values}, only), INTERVAL_SECONDS)
+        groups = lean([group for name, groups in self.rules if _concerns(name, present) for group in groups],
+                      {name for name, _ in data.values}, only)
+        groups = totals.running(groups, INTERVAL_SECONDS)
         read = set[str]().union(*(_names(rule["expr"]) for group in groups for rule in group["rules"]))
         looks = (data.length - 1) * data.step // INTERVAL_SECONDS + 1
         with tempfile.TemporaryDirectory(prefix="vitals-simulate-") as folder:

@@ -1,9 +1,9 @@
 """Sums over long windows as differences of running totals: the same values, at a cost that does not grow.
 
-promtool looks at every sample of a window at every evaluation, refuses more than 10,000 of them, and evaluates every group
-at the same pace. Over days that is most of the work, or the end of it. Instead, a total of what was recorded so far is
-recorded beside it, and a sum over a window is the total less what it was a window ago; so are counts and means. Only
-for what rules record: that has one sample for each evaluation, and no NaN.
+promtool looks at every sample of a window at every evaluation, refuses more than 10,000 of them, and evaluates every
+group at the same pace. Over days that is most of the work, or the end of it. Instead, a total of what was recorded so
+far is recorded beside it, and a sum over a window is the total less what it was a window ago; so are counts and means.
+Only for what rules record: that has one sample for each evaluation, and no NaN.
 """
 
 from __future__ import annotations
@@ -60,5 +60,6 @@ def _totals(selected: str, name: str, every: int) -> list[dict[str, str]]:
     found = []
     for what, added in (("values", selected), ("samples", f"({selected} * 0 + 1)")):
         total = f"{name}:{what}:sum"
-        found.append({"record": total, "expr": f"({total} offset {every}s + {added}) or {added} or {total} offset {every}s"})
+        before = f"{total} offset {every}s"
+        found.append({"record": total, "expr": f"({before} + {added}) or {added} or {before}"})
     return found

@@ -13,13 +13,14 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import UTC, datetime
 
 from vitals_demo.apps import ALL
 from vitals_demo.simulation import App
 
 from vitals import settings
+from vitals.errors import VitalsError
 from vitals.simulate import Firing, Simulator, report
 
 from .virtual import Day, Deploy, Gap, record, together
@@ -79,13 +80,18 @@ def main() -> int:
     parser.add_argument("--jobs", nargs="*", default=list(ALL))
     asked = parser.parse_args()
     started = time.monotonic()
-    loud = 0
+    loud = failed = 0
     groups = [[job for job in group if job in asked.jobs] for group in TOGETHER]
     with ProcessPoolExecutor(2) as pool:
         runs = [pool.submit(_week, group, asked.days) for group in groups if group]
         print(f"{asked.days} days of {len(asked.jobs)} apps, after a day of history", flush=True)
-        for run in runs:
-            jobs, found, took = run.result()
+        for run in as_completed(runs):
+            try:
+                jobs, found, took = run.result()
+            except VitalsError as err:
+                failed += 1
+                print(err, flush=True)
+                continue
             first = [f for f in found if f.start < BEGIN + DAY]
             later = [f for f in found if f not in first]
             loud += len(later)
@@ -95,7 +101,7 @@ def main() -> int:
             for line in report(first) if first else ():
                 print(f"  on the day before: {line}", flush=True)
     print(f"{loud} alerts in {asked.days} days, beside Watchdog; took {(time.monotonic() - started) / 60:.0f} min")
-    return 1 if loud else 0
+    return 1 if loud or failed else 0
 
 
 if __name__ == "__main__":
