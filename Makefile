@@ -86,7 +86,7 @@ test-units: ready ## functions and commands, rules and dashboards, the linter: a
 	@nice $(PYTEST) -q -n 2 tests/unit tests/dashboards tests/lint tests/elk tests/rules tests/detection
 
 test-stack: ready ## stacks of Debian's packages: start, stop, faults, backups, upgrades
-	@$(PYTEST) -q -n 6 $(BY_FILE) tests/stack
+	@$(PYTEST) -q -n 4 $(BY_FILE) tests/stack
 
 test-ha: ready ## servers killed at random while alerts live: each is told once (minutes, mostly waiting; HA_SEED=7)
 	@$(PYTEST) -q -raP -n 2 $(BY_FILE) tests/ha
@@ -99,7 +99,7 @@ screenshots: ready ## make the README's pictures anew from the running demo (min
 
 # With logs one stack takes most of a machine's memory.
 test-compose: ready ## the compose files on a real Docker engine; IMAGES=official|offline, WITH=demo,logs
-	@.venv/bin/python -m tests.compose.engine $(PYTEST) -q -n $(if $(findstring logs,$(WITH)),0,4) $(BY_FILE) tests/compose
+	@.venv/bin/python -m tests.compose.engine $(PYTEST) -q -n $(if $(findstring logs,$(WITH)),0,2) $(BY_FILE) tests/compose
 
 test-elk: ready ## optional: the log pipeline in JRuby (needs java) and in Logstash itself (needs its image)
 	@ELK_JRUBY=1 $(PYTEST) -q -rs tests/elk
