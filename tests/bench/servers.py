@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import subprocess
 import sys
@@ -28,12 +29,19 @@ HOUR = 3600
 
 
 class Server:
-    def __init__(self, pid: int, url: str, config: Path) -> None:
-        self.pid, self.url, self.config = pid, url, config
+    """Asked over one connection that stays open, as Grafana does."""
+
+    def __init__(self, pid: int, port: int, config: Path) -> None:
+        self.pid, self.url, self.config = pid, f"http://127.0.0.1:{port}", config
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
 
     def get(self, path: str, **query: Any) -> Any:
-        with urllib.request.urlopen(f"{self.url}{path}?{urllib.parse.urlencode(query)}", timeout=600) as response:
-            return json.load(response)["data"]
+        self._connection.request("GET", f"{path}?{urllib.parse.urlencode(query)}")
+        response = self._connection.getresponse()
+        answer = json.load(response)
+        if response.status != 200:
+            raise SystemExit(f"{query}: {answer}")
+        return answer["data"]
 
     def seconds(self) -> float:
         """Processor time used so far: the kernel's clock of that process, in nanoseconds (clock_getcpuclockid)."""
@@ -93,7 +101,7 @@ class Tools:
             [self.prometheus, f"--config.file={file}", f"--storage.tsdb.path={folder / 'data'}",
              f"--web.listen-address=127.0.0.1:{port}", "--web.enable-lifecycle", "--storage.tsdb.retention.time=60d",
              "--query.max-samples=500000000", "--query.timeout=10m", "--log.level=error"])
-        server = Server(process.pid, f"http://127.0.0.1:{port}", file)
+        server = Server(process.pid, port, file)
         try:
             while True:
                 try:
