@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from vitals.recording import PROBE, Profiles
 from vitals.settings import DEMO_FAKES, Settings, demo_jobs
+from vitals.signals import INTERVAL_SECONDS
 
 EngineName = Literal["native", "compose"]
 
@@ -23,7 +24,7 @@ INBOX_PORT = 9095
 # The stack's own pages that are probed: part → (port inside its container, path).
 PAGES = {"prometheus": (9090, "/-/ready"), "alertmanager": (9093, "/-/ready"), "inbox": (INBOX_PORT, "/-/ready")}
 # How often metrics are read, and how often alerting rules are looked at (the interval of their groups).
-SCRAPE_INTERVAL, EVALUATION_INTERVAL = "10s", "30s"
+SCRAPE_INTERVAL, EVALUATION_INTERVAL = "10s", f"{INTERVAL_SECONDS}s"
 COMPOSE_PAGES = {"grafana": (3000, "/api/health")}
 # An address's scheme → module of exporters/blackbox/blackbox.yml.
 MODULES = {"http": "http_2xx", "https": "http_2xx", "tcp": "tcp_connect", "tls": "tls_connect"}

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.rules import promtest
 
 from vitals import alerts, settings
 from vitals.engines import parts
 
 ROOT = settings.ROOT
-TESTS = sorted((ROOT / "prometheus" / "tests").glob("*.yml"))
 RULES = sorted((ROOT / "prometheus" / "rules").glob("*.yml"))
 
 # What MetricsQL sees otherwise than PromQL. File → alert and time → why, and how many minutes later (earlier) the case
@@ -73,17 +73,6 @@ def run(*command: object, cwd: Path | None = None) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-class Loader(yaml.CSafeLoader):
-    """Leaves 0x40, forty zeroes more, the text it is for promtool."""
-
-
-Loader.add_constructor("tag:yaml.org,2002:int", lambda _, node: node.value if "x" in node.value else int(node.value))
-
-
-def load(file: Path) -> dict[str, Any]:
-    return yaml.load(file.read_text(), Loader)
-
-
 def save(file: Path, data: dict[str, Any]) -> None:
     file.write_text(yaml.dump(data, Dumper=yaml.CSafeDumper, width=10**9))
 
@@ -97,7 +86,7 @@ def test_prometheus_2_takes_the_rules(promtool_2: Path) -> None:
     assert code == 0, said
 
 
-@pytest.mark.parametrize("file", TESTS, ids=lambda f: f.stem)
+@pytest.mark.parametrize("file", promtest.FILES, ids=lambda f: f.stem)
 def test_prometheus_2_passes_the_tests(file: Path, promtool_2: Path, tmp_path: Path) -> None:
     """With windows of a millisecond less than the rules have, and so with the same samples in them.
 
@@ -106,7 +95,7 @@ def test_prometheus_2_passes_the_tests(file: Path, promtool_2: Path, tmp_path: P
     """
     for folder in ("rules", "tests"):
         (tmp_path / folder).mkdir()
-    for name in load(file)["rule_files"]:
+    for name in promtest.load(file)["rule_files"]:
         (tmp_path / "tests" / name).write_text(_open_windows((file.parent / name).read_text()))
     (tmp_path / "tests" / file.name).write_text(file.read_text())
     code, said = run(promtool_2, "test", "rules", file.name, cwd=tmp_path / "tests")
@@ -127,7 +116,7 @@ def test_vmalert_takes_the_rules(vmalert_tool: Path) -> None:
     assert code == 0, said
 
 
-@pytest.mark.parametrize("file", TESTS, ids=lambda f: f.stem)
+@pytest.mark.parametrize("file", promtest.FILES, ids=lambda f: f.stem)
 def test_vmalert_passes_the_tests(file: Path, vmalert_tool: Path, tmp_path: Path) -> None:
     """All but the exceptions holds; they fail as they are, and hold when moved or in part."""
     save(tmp_path / file.name, _translated(file, tmp_path / "rules.yml"))
@@ -154,8 +143,8 @@ def _translated(file: Path, rules: Path) -> dict[str, Any]:
     vmalert-tool lets rules see what others recorded only when its whole group is done: here what reads what its own
     group recorded is a group of its own, as soon as Prometheus would see it.
     """
-    data = load(file)
-    groups = {group["name"]: group for name in data["rule_files"] for group in load(file.parent / name)["groups"]}
+    data = promtest.load(file)
+    groups = {group["name"]: group for name in data["rule_files"] for group in promtest.load(file.parent / name)["groups"]}
     order = data.pop("group_eval_order", list(groups))
     split = [group | {"name": f"{name}/{i}", "rules": stage}
              for name, group in sorted(groups.items(), key=lambda item: order.index(item[0]))
@@ -221,14 +210,14 @@ def test_exceptions_hide_no_alert() -> None:
     """Each alert is seen by vmalert-tool to fire, in its own words, and to stay silent."""
     fired: set[str] = set()
     silent: set[str] = set()
-    for file in TESTS:
-        for test in load(file)["tests"]:
+    for file in promtest.FILES:
+        for test in promtest.load(file)["tests"]:
             for case in test.get("alert_rule_test", []):
                 fires = bool(case.get("exp_alerts"))
                 key = _case(case["alertname"], str(case["eval_time"]))
                 reason, moved = EXCEPTIONS.get(file.stem, {}).get(key, ("", 0))
                 if not reason or moved or (fires and reason == YOUNG):
                     (fired if fires else silent).add(case["alertname"])
-    assert set(EXCEPTIONS) <= {file.stem for file in TESTS}
+    assert set(EXCEPTIONS) <= {file.stem for file in promtest.FILES}
     assert sorted(set(alerts.all_alerts()) - fired) == []
     assert sorted(set(alerts.all_alerts()) - silent - {"Watchdog"}) == []

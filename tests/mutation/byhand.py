@@ -18,12 +18,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mutant import Mutant, Placed
+from mutant import WORD, Mutant, Placed, put
 from tests.rules import promtest
 
 from vitals.lint.expression import seconds
 
-_WORD = re.compile(r"[a-zA-Z_:][\w:]*")
 _NOTICED = re.compile(r"__m(\d+)\b")
 _BROKEN = re.compile(r"rule: \S+__m(\d+), time")
 
@@ -53,7 +52,7 @@ class Test:
 
 def _reads(one: Placed) -> set[str]:
     """Words in a rule, among them the names of all that it reads; some also in its annotations."""
-    return {*_WORD.findall(" ".join([one.rule["expr"], *one.rule.get("annotations", {}).values()]))}
+    return {*WORD.findall(" ".join([one.rule["expr"], *one.rule.get("annotations", {}).values()]))}
 
 
 def tests(rules: list[Placed]) -> list[Test]:
@@ -68,7 +67,7 @@ def tests(rules: list[Placed]) -> list[Test]:
         loaded = [one for name in content["rule_files"] for one in by_file[Path(name).stem]]
         whole = {key: value for key, value in content.items() if key not in ("tests", "rule_files")}
         for test in content["tests"]:
-            wanted = {word for case in promtest.cases(test) for word in _WORD.findall(case.get("expr") or case["alertname"])}
+            wanted = {word for case in promtest.cases(test) for word in WORD.findall(case.get("expr") or case["alertname"])}
             while more := {word for one in loaded if one.name in wanted for word in reads[one]} - wanted:
                 wanted |= more
             found.append(Test(file.stem, whole, test, [one for one in loaded if one.name in wanted]))
@@ -115,23 +114,19 @@ def _with(test: Test, some: list[Mutant], folder: Path) -> Path:
         names = affected[mutant.number]
         for key in ("alert_rule_test", "promql_expr_test"):
             changed.setdefault(key, []).extend(_asked(test.test.get(key, []), names, mutant.suffix))
-        changed["input_series"] += [one | {"series": _put(one["series"], names, mutant.suffix)}
-                                    for one in test.test.get("input_series", []) if _WORD.match(one["series"])[0] in names]
+        changed["input_series"] += [one | {"series": put(one["series"], names, mutant.suffix)}
+                                    for one in test.test.get("input_series", []) if WORD.match(one["series"])[0] in names]
     file = folder / "test.yml"
     file.write_text(json.dumps(test.settings | {"rule_files": ["rules.yml"], "tests": [changed]}))
     return file
 
 
-def _put(text: str, names: set[str], suffix: str) -> str:
-    return _WORD.sub(lambda word: word[0] + suffix if word[0] in names else word[0], text)
-
-
 def _renamed(rule: dict[str, Any], names: set[str], suffix: str) -> dict[str, Any]:
     kind = "alert" if "alert" in rule else "record"
-    changed = rule | {kind: rule[kind] + suffix, "expr": _put(rule["expr"], names, suffix)}
+    changed = rule | {kind: rule[kind] + suffix, "expr": put(rule["expr"], names, suffix)}
     if "annotations" in rule:  # these ask for what is recorded, and have the alert's name only in addresses
         recorded = {name for name in names if ":" in name}
-        changed["annotations"] = {key: _put(text, recorded, suffix) for key, text in rule["annotations"].items()}
+        changed["annotations"] = {key: put(text, recorded, suffix) for key, text in rule["annotations"].items()}
     return changed
 
 
@@ -141,6 +136,6 @@ def _asked(cases: list[dict[str, Any]], names: set[str], suffix: str) -> Iterato
         if "alertname" in case:
             if case["alertname"] in names:
                 yield case | {"alertname": case["alertname"] + suffix}
-        elif names & {*_WORD.findall(case["expr"])}:
-            yield case | {"expr": _put(case["expr"], names, suffix), "exp_samples": [
-                one | {"labels": _put(str(one.get("labels", "")), names, suffix)} for one in case.get("exp_samples") or []]}
+        elif names & {*WORD.findall(case["expr"])}:
+            yield case | {"expr": put(case["expr"], names, suffix), "exp_samples": [
+                one | {"labels": put(str(one.get("labels", "")), names, suffix)} for one in case.get("exp_samples") or []]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import yaml
 from vitals import settings
 
 RULES = settings.ROOT / "prometheus" / "rules"
+WORD = re.compile(r"[a-zA-Z_:][\w:]*")
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,10 +46,10 @@ class Mutant:
     @property
     def key(self) -> str:
         """As it is named in argued.yaml."""
-        if "alert" in self.rule:
-            return f"{self.of.name}: {self.what}"
-        tags = ", ".join(f'{key}="{value}"' for key, value in self.rule.get("labels", {}).items() if key != "profile")
-        return f"{self.of.file}/{self.of.name}{f'{{{tags}}}' if tags else ''}: {self.what}"
+        known = ("severity", "area") if "alert" in self.rule else ("profile",)
+        tags = ", ".join(f'{key}="{value}"' for key, value in self.of.rule.get("labels", {}).items() if key not in known)
+        place = "" if "alert" in self.rule else f"{self.of.file}/"
+        return f"{place}{self.of.name}{f'{{{tags}}}' if tags else ''}: {self.what}"
 
 
 def rules() -> list[Placed]:
@@ -62,3 +64,8 @@ def rules() -> list[Placed]:
 def mutants(some: list[Placed]) -> list[Mutant]:
     changed = ((one, what, rule) for one in some for what, rule in mutate.mutants(one.rule))
     return [Mutant(one, what, rule, number) for number, (one, what, rule) in enumerate(changed)]
+
+
+def put(text: str, names: set[str], suffix: str) -> str:
+    """A rule's text, or a test's, with a suffix behind each of the names."""
+    return WORD.sub(lambda word: word[0] + suffix if word[0] in names else word[0], text)

@@ -55,29 +55,43 @@ class World:
 
 
 def world(profile: Profile, feeds: dict[str, Feed], seed: int) -> World:
-    """Everything, for seed 0; for others some metrics are missing, and for odd ones nothing ever fails."""
+    """Everything, for seed 0. For 1 nothing fails, hits or earns: no share's numerator counts. For 2 some is missing."""
     metrics = _metrics(feeds)
     rng = random.Random(f"{profile.profile} {seed}")
     made = World({}, set(), {})
     for name, metric in sorted(metrics.items()):
-        absent = seed and rng.random() < 0.35
-        for labels in _combinations(metric.labels, rng):
-            if absent or seed % 2 and any(_is_failure(value) for _, value in labels):
-                continue
-            _fill(made, name, metric, labels, rng)
+        uses = [(key, source) for key, feed in feeds.items() for source in feed.metrics()
+                if name in (source.metric, _base(source.metric))]
+        absent = seed == 2 and (rng.random() < 0.35 or any(key in SECOND for key, _ in uses))
+        for labels in combinations(metric.labels, rng):
+            if not absent and not (seed == 1 and any(_counts(key, _canonical(labels, source, None)) for key, source in uses)):
+                _fill(made, name, metric, labels, rng)
     for name, feed in feeds.items():
         if feed.expr:
             signal = SIGNALS[name]
             kept = [label for label in signal.labels if label in {*feed.labels, *feed.set}]
             labels = {label: ["success", "error"] if label == "outcome" else [f"{label}-a", f"{label}-b"] for label in kept}
             made.given[series(signal.labels, name, "rate5m" if signal.kind == "counter" else "current")] = {
-                combination: rng.randint(1, 900) / 8 for combination in _combinations(labels, rng)
-                if not (seed % 2 and any(_is_failure(value) for _, value in combination))}
+                combination: rng.randint(1, 900) / 8 for combination in combinations(labels, rng)
+                if not (seed == 1 and _counts(name, combination) or seed == 2 and name in SECOND)}
     return made
 
 
-def _is_failure(value: str) -> bool:
-    return bool(re.fullmatch("5..|err.*|fail.*|critical|timeout.*|block.*", value))
+# What shares divide by with something else, and what counts in a share's numerator, whole or in part. (What tokens cost
+# is worked out only where there are some.)
+SECOND = {name for ratio in RATIOS.values() for name in ratio.den[1:]}
+PARTS = {ratio.num.signal: ratio.num.match for ratio in RATIOS.values() if ratio.num.name}
+WHOLE = {ratio.num.signal for ratio in RATIOS.values() if not ratio.num.name} - {"llm_tokens"}
+
+
+def _counts(name: str, labels: Labels) -> bool:
+    if match := PARTS.get(name):
+        return {label for label, _, _ in MATCHER.findall(match)} <= dict(labels).keys() and _matches(labels, match)
+    return name in WHOLE
+
+
+def _base(metric: str) -> str:
+    return re.sub("_(count|sum|bucket)$", "", metric)
 
 
 def _metrics(feeds: dict[str, Feed]) -> dict[str, Metric]:
@@ -86,14 +100,16 @@ def _metrics(feeds: dict[str, Feed]) -> dict[str, Metric]:
     uses.sort(key=lambda use: use[0].kind not in ("histogram", "summary"))  # their parts may be counters elsewhere
     for i, (signal, feed, source) in enumerate(uses):
         for metric in filter(None, (source.metric, source.minus)):
-            base = re.sub("_(count|sum|bucket)$", "", metric)
-            one = found.get(base) if base in found else found.setdefault(metric, Metric(signal.kind))
-            assert one is not None
+            base = _base(metric)
+            one = found[base] if base in found else found.setdefault(metric, Metric(signal.kind))
             if feed.buckets:
                 one.bounds = feed.buckets
             one.want("instance", "one:80", "two:80")
             for name, operator, value in MATCHER.findall(source.match):
-                one.want(name, *_examples(operator, value))
+                one.want(name, *examples(operator, value))
+            for name, operator, value in MATCHER.findall(PARTS.get(signal.name, "")):
+                if isinstance(label := source.labels.get(name), str):
+                    one.want(label, *examples(operator, value))
             for canonical, value in source.labels.items():
                 label = value.source if isinstance(value, Relabel) else value
                 if isinstance(value, Relabel):
@@ -116,7 +132,7 @@ def _example(pattern: str) -> str:
     return text
 
 
-def _examples(operator: str, value: str) -> list[str]:
+def examples(operator: str, value: str) -> list[str]:
     """One that a matcher takes, one that it does not."""
     match operator:
         case "=" | "!=":
@@ -125,7 +141,7 @@ def _examples(operator: str, value: str) -> list[str]:
             return [_example(value), "another"]
 
 
-def _combinations(labels: dict[str, list[str]], rng: random.Random) -> list[Labels]:
+def combinations(labels: dict[str, list[str]], rng: random.Random) -> list[Labels]:
     every = [frozenset(zip(labels, values, strict=True)) for values in itertools.product(*labels.values())]
     if len(every) <= MOST_SERIES:
         return every
@@ -207,12 +223,11 @@ def _detail(made: World, signal: Signal, feed: Feed, suffix: str = "") -> Vector
     factor = 1.0 if suffix in ("_bucket", "_count") else float(feed.scale)
     found: Vector = {}
     for source in feed.metrics():
-        arm: Vector = {}
         groups: dict[Labels, list[float]] = {}
         for labels, value in made.samples.get(source.metric + suffix, {}).items():
             if _matches(labels, source.match):
                 groups.setdefault(_canonical(labels, source, scaled), []).append(value)
-        arm = {key: AGGREGATIONS[signal.agg](values) for key, values in groups.items()}
+        arm: Vector = {key: AGGREGATIONS[signal.agg](values) for key, values in groups.items()}
         if source.minus:
             for labels, value in made.samples.get(source.minus, {}).items():
                 if (key := _canonical(labels, source, scaled)) in arm and _matches(labels, source.match):
@@ -369,6 +384,7 @@ def slow_retrievals(oracle: Oracle, timeout: Decimal) -> None:
 # --- long windows -----------------------------------------------------------------------------------------
 
 STEP_SECONDS = 1800  # between the samples of a headline series
+NUMERATORS = {ratio.num.name or ratio.num.signal for ratio in RATIOS.values()} - {"llm_cost_usd"}
 STEPS = 91 * 48  # three times the longest window, and a day
 
 
@@ -387,14 +403,14 @@ class Line:
 
 
 def lines(names: Iterable[str], kept: Callable[[str], list[str]], seed: int) -> dict[str, dict[Labels, Line]]:
-    """A course for each headline series a window reads; for other seeds than 0 some have never counted."""
+    """A course for each headline series a window reads; for seed 1 no share's numerator has counted, for 2 some have not."""
     rng = random.Random(seed)
     found: dict[str, dict[Labels, Line]] = {}
     for name in sorted(names):
-        if seed and rng.random() < 0.35:
+        if seed == 1 and name.split(":")[1] in NUMERATORS or seed == 2 and rng.random() < 0.35:
             continue
         labels = {label: [f"{label}-a", f"{label}-b"] for label in kept(name)}
-        found[name] = {one: Line(rng.randint(1, 99), rng.randint(1, 40) / 64) for one in _combinations(labels, rng)}
+        found[name] = {one: Line(rng.randint(1, 99), rng.randint(1, 40) / 64) for one in combinations(labels, rng)}
     return found
 
 

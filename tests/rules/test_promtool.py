@@ -7,12 +7,10 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-import yaml
+from tests.rules import promtest
 
 from vitals import alerts, settings
 from vitals.engines import parts
-
-FILES = sorted((settings.ROOT / "prometheus" / "tests").glob("*.yml"))
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +18,7 @@ def promtool() -> Path:
     return parts.tool(settings.load(), "promtool")
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+@pytest.mark.parametrize("file", promtest.FILES, ids=lambda f: f.stem)
 def test_promtool(file: Path, promtool: Path) -> None:
     done = subprocess.run([promtool, "test", "rules", file.name], cwd=file.parent, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -28,8 +26,8 @@ def test_promtool(file: Path, promtool: Path) -> None:
 
 def _expectations() -> dict[str, list[dict]]:
     found = defaultdict(list)
-    for file in FILES:
-        for group in yaml.load(file.read_text(), yaml.CSafeLoader)["tests"]:
+    for file in promtest.FILES:
+        for group in promtest.load(file)["tests"]:
             for case in group.get("alert_rule_test", []):
                 found[case["alertname"]].append(case)
     return found

@@ -11,6 +11,7 @@ from vitals import settings
 from vitals.engines import parts
 
 CASES = recorded.cases()
+PROFILES = sorted({case.profile for case in CASES.values()})
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +27,19 @@ def test_values(case: recorded.Case, promtool: Path, tmp_path: Path) -> None:
     wrong = {name: (oracle.plain(case.expected.get(name, {})), oracle.plain(got.get(name, {}))) for name in sorted(names)
              if recorded.differs(case.expected.get(name, {}), got.get(name, {}))}
     assert not wrong
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_expressions_read_their_own_profile_and_windows(profile: str, promtool: Path, tmp_path: Path) -> None:
+    """Neither another profile's metrics nor what was before a window changes what is recorded."""
+    cases = recorded.disturbed(profile)
+    if not cases:
+        return
+    rules = recorded.load(cases[0].rules)
+    calm, other = (recorded.record(promtool, case, rules, tmp_path) for case in cases)
+    assert [name for name, got in calm.items() if recorded.differs(got, other.get(name, {}))] == []
+    assert calm.keys() == {rule["record"] for rule in rules} - cases[0].given
+    assert {name for name, got in calm.items() if not recorded.labelled(name, profile, got)} == set()
 
 
 def test_something_is_expected_of_every_rule() -> None:
