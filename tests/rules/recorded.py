@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import re
 import subprocess
@@ -15,7 +16,7 @@ from typing import Any
 import yaml
 from tests.rules import oracle as o
 
-from vitals import recording, settings, slo
+from vitals import logs, recording, settings, slo
 from vitals.lint import expression as ql
 from vitals.signals import SIGNALS, series
 
@@ -104,6 +105,8 @@ def cases(wanted: str = "") -> dict[str, Case]:
         if profile.slos:
             made.append((f"slo-{name}", partial(_objectives, loaded, profiles, name)))
     found = {f"{rules}-{seed}": make(seed) for rules, make in made if wanted in rules for seed in SEEDS}
+    if wanted in "logs":
+        found["logs"] = _patterns(loaded, profiles)
     return found | {f"profile-{name}-last-line": _last_line(name, profile) for name, (profile, _) in profiles.items()
                     if wanted in f"profile-{name}" and "log_lines" in recording.sources(profile)}
 
@@ -278,6 +281,26 @@ def _budgets(stem: str, seed: int) -> Case:
     expected = {name: vector for name, vector in o.budgets(found[events], found[bad], promised).items()
                 if name in {rule["record"] for rule in load(stem)}}
     return Case(stem, inputs, o.STEPS * o.STEP_SECONDS // 60, expected, profile)
+
+
+def _patterns(loaded: settings.Settings, profiles: recording.Profiles) -> Case:
+    """Lines that match each pattern, of a job that has all and of one that has every other, for longer than any window."""
+    found, inputs = logs.patterns(loaded), []
+    expected: dict[str, o.Vector] = {recording.LOGS_EXPECTED: {
+        frozenset({("job", app.job), ("profile", app.profile)}): 1.0 for app in logs.apps(loaded, profiles, "native")}}
+    for i, one in enumerate(found.all()):
+        pattern = one.pattern
+        limit = found.limits.get(pattern.name, pattern.limit)
+        assert pattern.name not in {name for limits in found.own_limits.values() for name in limits}, "not known here"
+        for j, job in enumerate(("all", f"other-{i % 2}")):
+            rate, who = (i + 1) / 16 + j, {("job", job), ("pattern", pattern.name)}
+            inputs.append(_input("job_pattern:log_pattern_matches:rate5m", dict(who) | {"profile": "p"}, f"{rate}x{LONG_MINUTES}"))
+            # A minute's samples, of which the rule takes each for half a minute.
+            counted = rate * 300 if pattern.window == "5m" else rate * ql.seconds(pattern.window) / 60 * 30
+            expected.setdefault(recording.MATCHES, {})[frozenset(who | {("window", pattern.window)})] = math.floor(counted + 0.5)
+            if limit is not None:
+                expected.setdefault(recording.MATCHES_LIMIT, {})[frozenset(who | {("severity", pattern.severity)})] = float(limit)
+    return Case("logs", inputs, LONG_MINUTES, expected, "")
 
 
 def load(stem: str) -> list[dict[str, Any]]:
