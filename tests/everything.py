@@ -1,4 +1,4 @@
-"""`make test`: every part at the same time, each into a log of its own; then what failed, and in whose words.
+"""`make test`: the parts at the same time, each into a log of its own; then what failed, and in whose words.
 
 The parts are make's own targets. Some mostly wait for servers, others take the processors meanwhile. A part that
 fails ends none of the others: one run shows everything that is wrong.
@@ -18,7 +18,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / "build" / "test"
-PARTS = ("check", "test-stack", "test-ha", "test-compose", "test-browser", "test-units")
+# What stands in one line is done one after the other: those of the first mind how busy the machine is.
+LANES = (("check", "test-stack", "test-ha"), ("test-compose",), ("test-browser",), ("test-units",))
 NEWS = 30  # seconds between two lines about how far they are
 LAST = 60  # lines of a log that does not say itself where its failures begin
 BEGINNING = re.compile(r"^=+ (FAILURES|ERRORS) =+$", re.M)
@@ -71,35 +72,38 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def run(targets: Sequence[str]) -> int:
+def run(lanes: Sequence[Sequence[str]]) -> int:
     LOGS.mkdir(parents=True, exist_ok=True)
     begun = told = time.monotonic()
-    parts = [Part(target) for target in targets]
-    say(f"{', '.join(targets)}: all at once; their logs are in {LOGS.relative_to(ROOT)}/")
-    running = list(parts)
+    say(f"{', '.join(' then '.join(lane) for lane in lanes)}: all at once; their logs are in {LOGS.relative_to(ROOT)}/")
+    waiting = [list(lane) for lane in lanes]
+    running: list[Part | None] = [Part(lane.pop(0)) for lane in waiting]
+    done: list[Part] = []
     try:
-        while running:
+        while any(running):
             time.sleep(0.5)
             now = time.monotonic()
-            for part in [part for part in running if part.process.poll() is not None]:
-                running.remove(part)
-                part.ended = now
-                say(part.verdict())
-            if running and now - told > NEWS:
+            for place, part in enumerate(running):
+                if part and part.process.poll() is not None:
+                    part.ended = now
+                    say(part.verdict())
+                    done.append(part)
+                    running[place] = Part(waiting[place].pop(0)) if waiting[place] else None
+            if now - told > NEWS:
                 told = now
-                say(f"{clock(now - begun)}  {', '.join(part.how_far() for part in running)}")
+                say(f"{clock(now - begun)}  {', '.join(part.how_far() for part in running if part)}")
     except KeyboardInterrupt:
         say("interrupted; what was started is stopped ...")
-        for part in running:
+        for part in filter(None, running):
             os.killpg(part.process.pid, signal.SIGINT)
-        for part in running:
+        for part in filter(None, running):
             part.process.wait()
         return 1
-    failed = [part for part in parts if part.process.returncode]
+    failed = [part for part in done if part.process.returncode]
     for part in failed:
         say(f"\n{'#' * 20} {part.target} {'#' * 20}\n{part.failures()}")
     say("")
-    for part in parts:
+    for part in done:
         say(part.verdict())
     say(f"{'FAILED' if failed else 'ok    '} {clock(time.monotonic() - begun)}  all of it")
     return 1 if failed else 0
@@ -108,4 +112,4 @@ def run(targets: Sequence[str]) -> int:
 if __name__ == "__main__":
     for number in (signal.SIGINT, signal.SIGTERM):  # also where it is ignored, as in a shell's background
         signal.signal(number, signal.default_int_handler)
-    sys.exit(run(sys.argv[1:] or PARTS))
+    sys.exit(run([[target] for target in sys.argv[1:]] or LANES))

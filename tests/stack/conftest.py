@@ -5,17 +5,21 @@ Every file can be run by a worker of its own, with a stack of its own: most of a
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import random
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cache
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,18 +28,36 @@ import pytest
 from vitals.settings import PORTS, ROOT
 
 T = TypeVar("T")
+BLOCK = 400  # ports: for a dozen and a half of stacks
+
+
+@cache
+def own_ports() -> Iterator[int]:
+    """Ports that no other process of these tests gives away: it holds their lock as long as it lives.
+
+    They are below those that the kernel gives to outgoing connections.
+    """
+    for first in random.sample(range(10000, 32000, BLOCK), 22000 // BLOCK):
+        lock = os.open(Path(tempfile.gettempdir()) / f"agent-vitals-ports-{os.getuid()}-{first}", os.O_CREAT | os.O_RDWR)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            continue
+        return cycle(range(first, first + BLOCK))
+    pytest.fail("every port that tests use is taken by tests that run now")
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now, below those that the kernel gives to outgoing connections meanwhile."""
+    """Ports that nobody listens on now."""
     ports: list[int] = []
-    for port in random.sample(range(10000, 32000), 500):
+    for port in islice(own_ports(), BLOCK):
         with socket.socket() as sock, suppress(OSError):
             sock.bind(("127.0.0.1", port))
             ports.append(port)
         if len(ports) == count:
             return ports
-    pytest.fail(f"not {count} free ports among 500")
+    pytest.fail(f"not {count} free ports among {BLOCK}")
 
 
 def poll(look: Callable[[], T], seconds: float, what: str) -> T:
