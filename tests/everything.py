@@ -18,8 +18,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / "build" / "test"
-# What stands in one line is done one after the other: those of the first mind how busy the machine is.
-LANES = (("check", "test-stack", "test-ha"), ("test-compose",), ("test-browser",), ("test-units",))
+# What stands in one line is done one after the other: servers killed at random and a browser mind a busy machine.
+LANES = (("check", "test-stack", "test-ha"), ("test-compose", "test-browser"), ("test-units",))
 NEWS = 30  # seconds between two lines about how far they are
 LAST = 60  # lines of a log that does not say itself where its failures begin
 BEGINNING = re.compile(r"^=+ (FAILURES|ERRORS) =+$", re.M)

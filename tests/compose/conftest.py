@@ -133,7 +133,7 @@ def stack(receiver: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Itera
     yield from started(running, os.environ.get("WITH", "demo"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def small_disk(receiver: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComposeStack]:
     """The core alone, whose Prometheus has 48 MB for its data."""
     folder = tmp_path_factory.mktemp("small")
@@ -156,7 +156,7 @@ def started(stack: ComposeStack, extras: str) -> Iterator[ComposeStack]:
         stack.remove()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def trouble(stack: ComposeStack, small_disk: ComposeStack) -> float:
     """Everything that test_faults.py waits for, begun at once; gives when."""
     stack.vitals("demo", "fault", "process-killed", "--job", "vllm", "--minutes", "2.5")

@@ -474,7 +474,7 @@ def bare(tmp_path: Path) -> Path:
 
 
 def bootstrap(project: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "scripts/bootstrap.py"], cwd=project, capture_output=True, text=True, timeout=60,
+    return subprocess.run([sys.executable, "scripts/bootstrap.py"], cwd=project, capture_output=True, text=True, timeout=300,
                           env={**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(project), **env})
 
 
