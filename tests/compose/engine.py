@@ -8,6 +8,7 @@ share it; where there can be none, they say why.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -42,7 +43,10 @@ def main() -> int:
         except VitalsError:
             if not dockerd.obstacle():
                 raise
-        return subprocess.run(sys.argv[1:]).returncode
+        command = subprocess.Popen(sys.argv[1:])
+        # Interrupted with it, the command removes its stacks first: left in the engine, they would run again with it.
+        signal.signal(signal.SIGINT, lambda *_: None)
+        return command.wait()
 
 
 if __name__ == "__main__":
