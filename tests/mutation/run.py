@@ -59,7 +59,7 @@ def judge(kind: str, found: list[Mutant], argued: dict[str, str]) -> bool:
 def main(wanted: str) -> int:
     start = time.monotonic()
     promtool = parts.tool(settings.load(), "promtool")
-    argued: dict[str, str] = yaml.safe_load(ARGUED.read_text()) or {} if ARGUED.exists() else {}
+    argued = {key: one["why"] for one in yaml.safe_load(ARGUED.read_text()) for key in one["mutants"]}
     every = rules()
     found = valid(promtool, mutants([one for one in every if wanted in one.file]))
     recorded.run(promtool, every, [mutant for mutant in found if "record" in mutant.rule], wanted)
