@@ -160,8 +160,8 @@ def hour(tools: Tools, wanted: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="vitals-bench-") as name:
         folder = Path(name)
         start = time.monotonic()
-        with (folder / "raw.om").open("w") as out:  # panels over an hour's window look two hours back
-            series.write(out, chosen, of, range(now - 2 * HOUR - 600, now + 1, STEP))
+        with (folder / "raw.om").open("w") as out:
+            series.write(out, chosen, of, range(now - 2 * HOUR - 600, now + 1, STEP), late=now - HOUR - 600)
         tools.blocks(folder, folder / "raw.om")
         made = time.monotonic()
         exprs = [panel.ours for panel in panels] + [expr for uid in BOARDS for expr, _ in board_queries(uid)]

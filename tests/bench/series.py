@@ -65,7 +65,15 @@ def _base(name: str) -> str:
 
 def read_by(boards: Iterable[str]) -> set[tuple[str, str]]:
     """(app, metric family) that the raw panels of these boards read."""
-    exprs = [panel.raw for panel in PANELS if panel.board in boards]
+    return _read([panel.raw for panel in PANELS if panel.board in boards])
+
+
+def read_over(window: str) -> set[tuple[str, str]]:
+    """(app, metric family) that raw panels read over this window."""
+    return _read([panel.raw for panel in PANELS if f"[{window}]" in panel.raw])
+
+
+def _read(exprs: list[str]) -> set[tuple[str, str]]:
     return {(raw.app, raw.family) for app in APPS for raw in exposed(app)
             if {raw.family, _base(raw.family)} & {_base(word) for word in _words(e for e in exprs if app in e)}}
 
@@ -89,23 +97,28 @@ def count(series: Iterable[Raw], of: dict[str, int]) -> int:
     return sum(of[raw.app] for raw in series)
 
 
-def write(out: TextIO, series: Iterable[Raw], of: dict[str, int], times: range) -> None:
-    """OpenMetrics text of all series at ``times`` (Unix seconds), by family as the format wants it."""
+def write(out: TextIO, series: Iterable[Raw], of: dict[str, int], times: range, late: int | None = None) -> None:
+    """OpenMetrics text of all series at ``times`` (Unix seconds), by family as the format wants it.
+
+    ``late``: when those begin that no panel reads over an hour's window.
+    """
     start = times[0]
+    hourly = read_over("1h")
     families: dict[str, list[Raw]] = {}
     for raw in series:
         families.setdefault(raw.family, []).append(raw)
     for family, members in families.items():
         out.write(f"# TYPE {family} {members[0].kind}\n")
         for raw in members:
+            here = times if late is None or (raw.app, family) in hourly else range(late, times.stop, times.step)
             for instance in range(of[raw.app]):
                 text = raw.text(instance)
                 if raw.kind == "gauge":
                     value = f"{raw.value(instance, 0):.6g}"
-                    out.writelines([f"{text} {value} {t}\n" for t in times])
+                    out.writelines([f"{text} {value} {t}\n" for t in here])
                 else:
                     first, pace = raw.value(instance, 0), raw.value(instance, 1) - raw.value(instance, 0)
-                    out.writelines([f"{text} {first + pace * (t - start):.9g} {t}\n" for t in times])
+                    out.writelines([f"{text} {first + pace * (t - start):.9g} {t}\n" for t in here])
     out.write("# EOF\n")
 
 
