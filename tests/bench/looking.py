@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import random
 import re
 import statistics
@@ -223,33 +224,42 @@ def faster(folder: Path, files: list[Path]) -> dict[str, Any]:
 
 @contextmanager
 def exposing(chosen: list[series.Raw], of: dict[str, int], now: float) -> Iterator[tuple[int, threading.Event]]:
-    """An address where each scrape brings the next sample of every series, with its time. The event: all are fetched."""
-    steps = iter(range(-BEFORE, AFTER + 1))
+    """An address where scrapes bring samples of every series, with their times, a few steps each. The event: all are."""
+    ready: queue.Queue[bytes | None] = queue.Queue(1)
     done = threading.Event()
+    steps = list(range(-BEFORE, AFTER + 1))
+    few = max(1, 300_000 // series.count(chosen, of))
+
+    def prepare() -> None:
+        for i in range(0, len(steps), few):
+            text = "".join(line for step in steps[i:i + few]
+                           for line in series.exposition(chosen, of, step * STEP, now + step * STEP))
+            ready.put(text.encode())
+        ready.put(None)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            step = next(steps, None)
+            try:
+                body = None if done.is_set() else ready.get(timeout=5)
+                if body is None:
+                    done.set()
+            except queue.Empty:
+                body = b""
             self.send_response(200)
             self.send_header("Content-Type", "text/plain; version=0.0.4")
             self.end_headers()
-            if step is None:
-                done.set()
-            else:
-                text = "".join(series.exposition(chosen, of, step * STEP, now + step * STEP))
-                self.wfile.write(text.encode())
+            self.wfile.write(body or b"")
 
         def log_message(self, *_: Any) -> None:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+        for work in (server.serve_forever, prepare):
+            threading.Thread(target=work, daemon=True).start()
         try:
             yield server.server_port, done
         finally:
             server.shutdown()
-            thread.join()
 
 
 def busy_with(server: Server, rules: dict[str, Any]) -> tuple[float, float]:
@@ -279,9 +289,8 @@ def evaluation(tools: Tools, wanted: int) -> tuple[dict[str, float], list[dict[s
         folder = Path(name)
         rules = faster(folder, files)
         now = int(time.time())
-        pause = f"{max(1, round(wanted / 20_000))}s"
         with exposing(chosen, of, now) as (port, done):
-            scrape = {"job_name": "raw", "honor_labels": True, "scrape_interval": pause, "scrape_timeout": pause,
+            scrape = {"job_name": "raw", "honor_labels": True, "scrape_interval": "10s", "scrape_timeout": "10s",
                       "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
             with tools.running(folder, {"scrape_configs": [scrape]}) as server:
                 done.wait()
