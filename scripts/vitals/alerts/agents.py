@@ -7,7 +7,7 @@ ALERTS = [
     Alert(
         "AgentFailuresHigh", "warning", "5m",
         over("job_agent:agent_failure_ratio:rate5m", "agent_failure_ratio")
-        + floor("job_agent:agent_runs:rate5m", "agent_runs_min", "agent"),
+        + floor("job_agent:agent_failure_ratio:rate5m * job_agent:agent_runs:rate5m", "agent_failures_min", "agent"),
         unit="ratio", limit="agent_failure_ratio", dashboard="ai-performance", keep_firing_for="5m",
         summary="{{ $labels.job }}: {value} of {{ $labels.agent }} runs fail",
         description="{value} of the runs of agent {{ $labels.agent }} in {{ $labels.job }} failed over 5 minutes; "
@@ -33,10 +33,10 @@ ALERTS = [
     Alert(
         "WorkflowFailuresHigh", "warning", "10m",
         over("job_workflow:workflow_failure_ratio:rate5m", "workflow_failure_ratio")
-        + floor("job_workflow:workflow_runs:rate5m", "workflow_runs_min", "workflow")
+        + floor("job_workflow:workflow_failure_ratio:rate5m * job_workflow:workflow_runs:rate5m", "workflow_failures_min", "workflow")
         + "\nor\n"
         + over("job:workflow_failure_ratio:rate5m", "workflow_failure_ratio")
-        + floor("job:workflow_runs:rate5m", "workflow_runs_min")
+        + floor("job:workflow_failure_ratio:rate5m * job:workflow_runs:rate5m", "workflow_failures_min")
         + "\nunless on (job) job_workflow:workflow_runs:rate5m",
         unit="ratio", limit="workflow_failure_ratio", dashboard="ai-performance", keep_firing_for="5m",
         summary="{{ $labels.job }}: {value} of {{ with $labels.workflow }}{{ . }} {{ end }}workflows fail",

@@ -7,7 +7,7 @@ ALERTS = [
     Alert(
         "IntegrationFailuresHigh", "warning", "5m",
         over("job_service:integration_failure_ratio:rate5m", "integration_failure_ratio")
-        + floor("job_service:integration_requests:rate5m", "integration_requests_min", "service"),
+        + floor("job_service:integration_failure_ratio:rate5m * job_service:integration_requests:rate5m", "integration_failures_min", "service"),
         unit="ratio", limit="integration_failure_ratio", dashboard="system-health", keep_firing_for="5m",
         summary="{{ $labels.job }}: {value} of calls to {{ $labels.service }} fail",
         description="{value} of the calls of {{ $labels.job }} to {{ $labels.service }} failed over 5 minutes; the limit is "

@@ -17,7 +17,7 @@ ALERTS = [
     Alert(
         "LlmFailuresHigh", "warning", "5m",
         over("job_model:llm_failure_ratio:rate5m", "llm_failure_ratio")
-        + floor("job_model:llm_requests:rate5m", "llm_requests_min", "model"),
+        + floor("job_model:llm_failure_ratio:rate5m * job_model:llm_requests:rate5m", "llm_failures_min", "model"),
         unit="ratio", limit="llm_failure_ratio", dashboard="ai-performance", keep_firing_for="5m",
         summary="{{ $labels.job }}: {value} of {{ $labels.model }} calls fail",
         description="{value} of the calls of {{ $labels.job }} to {{ $labels.model }} failed over 5 minutes; the limit is "

@@ -31,14 +31,16 @@ ALERTS = [
             "Is it harmless in this app? Give it a limit of its own: log_limits in vitals.yaml."),
     ),
     Alert(
+        # At dawn the last line is hours old, and the first requests leave few.
         "LogsStopped", "warning", "5m",
         over("time() - job:log_last_line_seconds:current", "log_silence_seconds")
-        + "\nand on (job) job:traffic:rate5m > 0\n"
+        + "\nand on (job) job:traffic:rate5m > 0.1 * avg_over_time(job:traffic:rate5m[1d])\n"
         "and on (job, profile) up == 1\n"
         'unless on () job_instance:log_reader_up:current == 0',
         unit="seconds", limit="log_silence_seconds", dashboard="logs",
         summary="{{ $labels.job }} is busy and has logged nothing for {value}",
-        description="{{ $labels.job }} has traffic, and no line has come into its log files for {value}; the limit is {limit}.",
+        description="{{ $labels.job }} has more than a tenth of its day's mean traffic, and no line has come into its log files for "
+                    "{value}; the limit is {limit}.",
         means="The application's logging is broken or goes elsewhere: its next trouble leaves no trace.",
         do=("Is its disk full, or its log folder no longer writable?", "Was the file renamed or the path changed? Compare with logs in vitals.yaml.",
             "Did a deployment change the log level or the handler?"),

@@ -7,7 +7,7 @@ ALERTS = [
     Alert(
         "ToolFailuresHigh", "warning", "5m",
         over("job_tool:tool_failure_ratio:rate5m", "tool_failure_ratio")
-        + floor("job_tool:tool_runs:rate5m", "tool_runs_min", "tool"),
+        + floor("job_tool:tool_failure_ratio:rate5m * job_tool:tool_runs:rate5m", "tool_failures_min", "tool"),
         unit="ratio", limit="tool_failure_ratio", dashboard="ai-performance", keep_firing_for="5m",
         summary="{{ $labels.job }}: {value} of {{ $labels.tool }} calls fail",
         description="{value} of the calls of tool {{ $labels.tool }} in {{ $labels.job }} failed over 5 minutes; the limit is "
