@@ -78,7 +78,7 @@ build: ready ## make rules, dashboards, routes and pages from vitals.yaml and th
 check: ready ## check generated files, rules, routes, parity, types and style (seconds)
 	@$(VITALS) check
 
-test: ready ## everything at once: checks, unit and rule tests, running stacks, a browser, the compose files on Docker
+test: ready ## everything: checks, unit and rule tests, running stacks, a browser, the compose files on Docker
 	@.venv/bin/python tests/everything.py
 
 # A stack mostly waits: each of its files has one of its own. What they leave of the processors, the others take.

@@ -1,4 +1,4 @@
-"""`make test`: the parts at the same time, each into a log of its own; then what failed, and in whose words.
+"""`make test`: its parts side by side, each into a log of its own; then what failed, and in whose words.
 
 The parts are make's own targets. Some mostly wait for servers, others take the processors meanwhile. A part that
 fails ends none of the others: one run shows everything that is wrong.
@@ -18,8 +18,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / "build" / "test"
-# What stands in one line is done one after the other: servers killed at random and a browser mind a busy machine.
-LANES = (("check", "test-stack", "test-ha"), ("test-compose", "test-browser"), ("test-units",))
+# What stands in one line is done one after the other: servers killed at random mind a busy machine. So do containers,
+# whose health checks have seconds to answer: they come last and alone.
+ROUNDS = ((("check", "test-stack", "test-ha"), ("test-browser",), ("test-units",)), (("test-compose",),))
 NEWS = 30  # seconds between two lines about how far they are
 LAST = 60  # lines of a log that does not say itself where its failures begin
 BEGINNING = re.compile(r"^=+ (FAILURES|ERRORS) =+$", re.M)
@@ -72,13 +73,13 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def run(lanes: Sequence[Sequence[str]]) -> int:
-    LOGS.mkdir(parents=True, exist_ok=True)
-    begun = told = time.monotonic()
-    say(f"{', '.join(' then '.join(lane) for lane in lanes)}: all at once; their logs are in {LOGS.relative_to(ROOT)}/")
+def side_by_side(lanes: Sequence[Sequence[str]], begun: float) -> list[Part]:
+    """What is done of some lanes, when all of it is. An interruption stops it, and goes on upwards."""
+    say(f"{', '.join(' then '.join(lane) for lane in lanes)}; logs in {LOGS.relative_to(ROOT)}/")
     waiting = [list(lane) for lane in lanes]
     running: list[Part | None] = [Part(lane.pop(0)) for lane in waiting]
     done: list[Part] = []
+    told = time.monotonic()
     try:
         while any(running):
             time.sleep(0.5)
@@ -98,6 +99,16 @@ def run(lanes: Sequence[Sequence[str]]) -> int:
             os.killpg(part.process.pid, signal.SIGINT)
         for part in filter(None, running):
             part.process.wait()
+        raise
+    return done
+
+
+def run(rounds: Sequence[Sequence[Sequence[str]]]) -> int:
+    LOGS.mkdir(parents=True, exist_ok=True)
+    begun = time.monotonic()
+    try:
+        done = [part for lanes in rounds for part in side_by_side(lanes, begun)]
+    except KeyboardInterrupt:
         return 1
     failed = [part for part in done if part.process.returncode]
     for part in failed:
@@ -112,4 +123,4 @@ def run(lanes: Sequence[Sequence[str]]) -> int:
 if __name__ == "__main__":
     for number in (signal.SIGINT, signal.SIGTERM):  # also where it is ignored, as in a shell's background
         signal.signal(number, signal.default_int_handler)
-    sys.exit(run([[target] for target in sys.argv[1:]] or LANES))
+    sys.exit(run([[[target] for target in sys.argv[1:]]] if sys.argv[1:] else ROUNDS))
