@@ -83,7 +83,7 @@ test: ready ## everything: checks, unit and rule tests, running stacks, a browse
 
 # A stack mostly waits: each of its files has one of its own. What they leave of the processors, the others take.
 test-units: ready ## functions and commands, rules and dashboards, the linter: all that needs no running stack
-	@nice $(PYTEST) -q -n 2 tests/unit tests/dashboards tests/lint tests/elk tests/rules tests/detection
+	@nice $(PYTEST) -q -n 2 tests/detection tests/unit tests/dashboards tests/lint tests/elk tests/rules
 
 test-stack: ready ## stacks of Debian's packages: start, stop, faults, backups, upgrades
 	@$(PYTEST) -q -n 4 $(BY_FILE) tests/stack

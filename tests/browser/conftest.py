@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, expect
 
 from tests.browser import chromium
 from tests.stack.conftest import Stack, stack
@@ -15,6 +15,7 @@ from tests.stack.conftest import Stack, stack
 __all__ = ["stack"]  # one for all tests of the browser
 
 SECONDS = 60  # for what takes a moment on an idle machine
+expect.set_options(timeout=SECONDS * 1000)
 SETTLED = """() => {
   const panels = [...document.querySelectorAll('[data-panel-id]')].filter(p => p.getBoundingClientRect().top < innerHeight);
   return panels.length > 0 && !document.querySelector('main [aria-busy]')
