@@ -17,7 +17,6 @@ By = tuple[str, ...]
 JOB: By = ()  # per job, nothing kept beside it
 Levels = dict[By, tuple[str, ...]]  # the labels kept → which operations or windows of it are recorded
 
-
 RATE = "5m"
 INTERVAL_SECONDS = 30
 WINDOWS: dict[str, int] = {"1h": 3600, "24h": 86400, "7d": 7 * 86400, "30d": 30 * 86400}
@@ -30,9 +29,9 @@ class Signal:
     """One thing worth watching.
 
     ``labels`` are kept in detail; ``by`` are the subsets recorded ready-made (headline), of a histogram with what
-    is recorded beside its buckets, of a summary beside its sum and count; ``windows`` are the subsets of which long windows are recorded too, and which.
-    Nothing is recorded that nobody reads (tests/dashboards/test_signals.py): every rule costs at each evaluation,
-    a window of 30 days the most. ``agg`` is how a gauge's series are combined.
+    is recorded beside its buckets, of a summary beside its sum and count; ``windows`` are the subsets of which long
+    windows are recorded too, and which. Nothing is recorded that nobody reads (tests/dashboards/test_signals.py):
+    every rule costs at each evaluation, a window of 30 days the most. ``agg`` is how a gauge's series are combined.
     """
 
     name: str
