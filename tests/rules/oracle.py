@@ -59,10 +59,12 @@ def world(profile: Profile, feeds: dict[str, Feed], seed: int) -> World:
     metrics = _metrics(feeds)
     rng = random.Random(f"{profile.profile} {seed}")
     made = World({}, set(), {})
+    less = {source.minus for feed in feeds.values() for source in feed.metrics()}
     for name, metric in sorted(metrics.items()):
         uses = [(key, source) for key, feed in feeds.items() for source in feed.metrics()
                 if name in (source.metric, _base(source.metric))]
-        absent = seed == 2 and (rng.random() < 0.35 or any(key in SECOND for key, _ in uses))
+        absent = seed == 2 and (name in less or any(key in SECOND for key, _ in uses)
+                                or rng.random() < 0.35 and not any(source.minus for _, source in uses))
         for labels in combinations(metric.labels, rng):
             if not absent and not (seed == 1 and any(_counts(key, _canonical(labels, source, None)) for key, source in uses)):
                 _fill(made, name, metric, labels, rng)

@@ -128,13 +128,14 @@ def _now(loaded: settings.Settings, name: str, profile: settings.Profile, seed: 
         expected["job:availability:current"] = {none: 0.5}
     expected |= {series((), key, "threshold"): {none: value} for key, value in found.items()}
     both = ((name, o.JOB), (ANOTHER, _another(seed)))
-    inputs = [*_raw(name, made), *_raw(ANOTHER, made, _another(seed)), *_elsewhere(expected, seed)]
+    whole = o.world(profile, feeds, 0)
+    inputs = [*_raw(name, made), *_raw(ANOTHER, whole, _another(seed)), *_elsewhere(expected, seed)]
     for who, job in both:
         inputs += [_input("up", {"job": job, "profile": who, "instance": "one:80"}, "1x40"),
                    _input("up", {"job": job, "profile": who, "instance": "two:80"}, "0x40")]
     inputs += [_input(key, dict(labels) | {"job": job, "profile": who}, f"{value!r}x40")
-               for who, job in both
-               for key, vector in made.given.items() for labels, value in vector.items()]
+               for who, job, given in ((name, o.JOB, made.given), (ANOTHER, _another(seed), whole.given))
+               for key, vector in given.items() for labels, value in vector.items()]
     inputs += [_input(o.PRICE, {"model": model, "type": kind}, f"{value!r}x40") for (model, kind), value in prices.items()]
     return Case(f"profile-{name}", inputs, NOW_MINUTES, expected, name, frozenset(made.given) | {recording.LAST_LINE})
 
