@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,43 +73,45 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def side_by_side(lanes: Sequence[Sequence[str]], begun: float) -> list[Part]:
-    """What is done of some lanes, when all of it is. An interruption stops it, and goes on upwards."""
+def side_by_side(lanes: Sequence[Sequence[str]], begun: float, asked_to_stop: Callable[[], bool]) -> list[Part]:
+    """What is done of some lanes, when all of it is, or has been stopped."""
     say(f"{', '.join(' then '.join(lane) for lane in lanes)}; logs in {LOGS.relative_to(ROOT)}/")
     waiting = [list(lane) for lane in lanes]
     running: list[Part | None] = [Part(lane.pop(0)) for lane in waiting]
     done: list[Part] = []
     told = time.monotonic()
-    try:
-        while any(running):
-            time.sleep(0.5)
-            now = time.monotonic()
-            for place, part in enumerate(running):
-                if part and part.process.poll() is not None:
-                    part.ended = now
-                    say(part.verdict())
-                    done.append(part)
-                    running[place] = Part(waiting[place].pop(0)) if waiting[place] else None
-            if now - told > NEWS:
-                told = now
-                say(f"{clock(now - begun)}  {', '.join(part.how_far() for part in running if part)}")
-    except KeyboardInterrupt:
+    while any(running) and not asked_to_stop():
+        time.sleep(0.5)
+        now = time.monotonic()
+        for place, part in enumerate(running):
+            if part and part.process.poll() is not None:
+                part.ended = now
+                say(part.verdict())
+                done.append(part)
+                running[place] = Part(waiting[place].pop(0)) if waiting[place] else None
+        if now - told > NEWS:
+            told = now
+            say(f"{clock(now - begun)}  {', '.join(part.how_far() for part in running if part)}")
+    if left := [part for part in running if part]:
         say("interrupted; what was started is stopped ...")
-        for part in filter(None, running):
+        for part in left:
             os.killpg(part.process.pid, signal.SIGINT)
-        for part in filter(None, running):
+        for part in left:
             part.process.wait()
-        raise
     return done
 
 
 def run(rounds: Sequence[Sequence[Sequence[str]]]) -> int:
+    asked: list[int] = []  # not an exception: it could come while a part is being started, and leave that running
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where it is ignored, as in a shell's background
+        signal.signal(number, lambda number, _: asked.append(number))
     LOGS.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
-    try:
-        done = [part for lanes in rounds for part in side_by_side(lanes, begun)]
-    except KeyboardInterrupt:
-        return 1
+    done: list[Part] = []
+    for lanes in rounds:
+        done += side_by_side(lanes, begun, lambda: bool(asked))
+        if asked:
+            return 1
     failed = [part for part in done if part.process.returncode]
     for part in failed:
         say(f"\n{'#' * 20} {part.target} {'#' * 20}\n{part.failures()}")
@@ -121,6 +123,4 @@ def run(rounds: Sequence[Sequence[Sequence[str]]]) -> int:
 
 
 if __name__ == "__main__":
-    for number in (signal.SIGINT, signal.SIGTERM):  # also where it is ignored, as in a shell's background
-        signal.signal(number, signal.default_int_handler)
     sys.exit(run([[[target] for target in sys.argv[1:]]] if sys.argv[1:] else ROUNDS))
