@@ -341,13 +341,13 @@ def main(wanted: list[int]) -> None:
     for size in wanted:
         figures, recorded = evaluation(tools, size)
         found[size] = hour(tools, size) | figures
-    history(tools, recorded)
-    day(tools, 50_000 if 50_000 in found or len(found) > 1 else wanted[0])
     if len(found) > 1:
         small, large = found[min(found)], found[max(found)]
         print(f"\nfrom {small['raw series']:.0f} to {large['raw series']:.0f} raw series:")
         for name in small:
-            print(f"  {name:30} {large[name] / small[name]:.2f} times")
+            print(f"  {name:30} {large[name] / small[name]:.2f} times", flush=True)
+    day(tools, 50_000 if 50_000 in found or len(found) > 1 else wanted[0])
+    history(tools, recorded)
     print(f"\n{(time.monotonic() - start) / 60:.0f} minutes")
 
 
