@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,14 +73,14 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def side_by_side(lanes: Sequence[Sequence[str]], begun: float, asked_to_stop: Callable[[], bool]) -> list[Part]:
-    """What is done of some lanes, when all of it is, or has been stopped."""
+def side_by_side(lanes: Sequence[Sequence[str]], begun: float, asked: Sequence[int]) -> list[Part]:
+    """What is done of some lanes, when all of it is; or, once a signal has ``asked`` for it, when all is stopped."""
     say(f"{', '.join(' then '.join(lane) for lane in lanes)}; logs in {LOGS.relative_to(ROOT)}/")
     waiting = [list(lane) for lane in lanes]
     running: list[Part | None] = [Part(lane.pop(0)) for lane in waiting]
     done: list[Part] = []
     told = time.monotonic()
-    while any(running) and not asked_to_stop():
+    while any(running) and not asked:
         time.sleep(0.5)
         now = time.monotonic()
         for place, part in enumerate(running):
@@ -109,7 +109,7 @@ def run(rounds: Sequence[Sequence[Sequence[str]]]) -> int:
     begun = time.monotonic()
     done: list[Part] = []
     for lanes in rounds:
-        done += side_by_side(lanes, begun, lambda: bool(asked))
+        done += side_by_side(lanes, begun, asked)
         if asked:
             return 1
     failed = [part for part in done if part.process.returncode]

@@ -55,7 +55,8 @@ class World:
 
 
 def world(profile: Profile, feeds: dict[str, Feed], seed: int) -> World:
-    """Everything, for seed 0. For 1 nothing fails, hits or earns: no share's numerator counts. For 2 some is missing."""
+    """Everything, for seed 0. For 1 nothing fails, hits or earns: no share's numerator counts. For 2 some is missing:
+    also what is subtracted from others, which themselves are there."""
     metrics = _metrics(feeds)
     rng = random.Random(f"{profile.profile} {seed}")
     made = World({}, set(), {})

@@ -128,7 +128,7 @@ def _now(loaded: settings.Settings, name: str, profile: settings.Profile, seed: 
         expected["job:availability:current"] = {none: 0.5}
     expected |= {series((), key, "threshold"): {none: value} for key, value in found.items()}
     both = ((name, o.JOB), (ANOTHER, _another(seed)))
-    whole = o.world(profile, feeds, 0)
+    whole = o.world(profile, feeds, 0)  # what is missing here must not be taken from there
     inputs = [*_raw(name, made), *_raw(ANOTHER, whole, _another(seed)), *_elsewhere(expected, seed)]
     for who, job in both:
         inputs += [_input("up", {"job": job, "profile": who, "instance": "one:80"}, "1x40"),

@@ -21,6 +21,8 @@ bad:
 \t@echo before; echo "===== FAILURES ====="; echo "it was 7"; echo "1 failed, 2 passed in 0.10s"; exit 1
 mute:
 \t@exit 3
+slow bad-slow quick:
+\t@$(if $(findstring slow,$@),sleep 1;) echo $@ >> order$(if $(findstring bad,$@),; exit 1)
 long:
 \t@echo $$$$ > pid; exec sleep 600
 """
@@ -61,6 +63,14 @@ def test_what_fails_ends_nothing_else_and_is_shown(folder: Path) -> None:
     assert (folder / "build" / "test" / "bad.log").read_text().startswith("before")
 
 
+def test_a_lane_is_done_in_its_order_and_a_round_when_the_one_before_is_done(folder: Path) -> None:
+    rounds = [[["bad-slow", "slow"], ["good"]], [["quick"]]]
+    done = subprocess.run([sys.executable, "-c", f"import everything, sys; sys.exit(everything.run({rounds}))"],
+                          cwd=folder / "tests", capture_output=True, text=True)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert (folder / "order").read_text().split() == ["bad-slow", "slow", "quick"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_leaves_nothing_running(folder: Path, number: signal.Signals) -> None:
     process = start(folder, "long", "good")
@@ -69,7 +79,7 @@ def test_interrupted_it_leaves_nothing_running(folder: Path, number: signal.Sign
         assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(number)
-    out, _ = process.communicate()
+    out, _ = process.communicate(timeout=60)
     assert process.returncode == 1 and "interrupted" in out and "Traceback" not in out
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
